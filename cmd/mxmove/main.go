@@ -1,0 +1,4 @@
+// Command mxmove moves a self-hosted mail domain to a cloud provider.
+package main
+
+func main() {}

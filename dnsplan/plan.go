@@ -1,0 +1,92 @@
+// Package dnsplan turns a domain's zone as it was and as it is, and what the
+// provider needs, into a staged plan of changes. It is pure: it never asks
+// the network, the file system or the clock.
+package dnsplan
+
+import (
+	"time"
+
+	"github.com/mxmove/mxmove/dnsplan/zone"
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+// A Stage is a group of changes that are published together.
+type Stage string
+
+// The stages in their order.
+const (
+	Prepare Stage = "prepare" // additive: TTLs, verification, SPF overlap, DKIM
+	Switch  Stage = "switch"  // the MX and what must move with it
+	Retire  Stage = "retire"  // what only the old server needed
+	Harden  Stage = "harden"  // policies up again, on evidence
+)
+
+// Stages lists all stages in their order.
+var Stages = []Stage{Prepare, Switch, Retire, Harden}
+
+// An Action is what a change does to its RRset.
+type Action string
+
+// The actions; a change of the TTL alone is an Update.
+const (
+	Create Action = "create"
+	Update Action = "update"
+	Delete Action = "delete"
+)
+
+// A Change is one RRset as it is expected to be and as it shall be. Before is
+// nil for a Create, After for a Delete, never both.
+type Change struct {
+	Zone   string // apex of the zone that holds the RRset, with the final dot
+	Stage  Stage
+	Action Action
+	Before *zone.RRset
+	After  *zone.RRset
+	Why    string // one sentence
+}
+
+// Reverse returns the change that takes c back: undoing is no invention of
+// its own.
+func (c Change) Reverse() Change {
+	r := c
+	r.Before, r.After = c.After, c.Before
+	switch c.Action {
+	case Create:
+		r.Action = Delete
+	case Delete:
+		r.Action = Create
+	}
+	return r
+}
+
+// RRset returns the side of the change that exists, After before Before: the
+// name and type that the change is about.
+func (c Change) RRset() zone.RRset {
+	if c.After != nil {
+		return *c.After
+	}
+	return *c.Before
+}
+
+// A Wait is the time that has to pass before a stage, counted from the moment
+// every authoritative server shows the stage before it.
+type Wait struct {
+	Stage   Stage // the stage that has to wait
+	Length  time.Duration
+	Because string // one sentence
+}
+
+// A Plan is what moving a domain's DNS takes. Base holds the RRsets that the
+// plan reads or changes, as they are now: the plan is stale when one of these
+// differs live, not when anything in the zone moved.
+type Plan struct {
+	Version      int
+	Domain       string
+	AliasDomains []string
+	Provider     string
+	Made         time.Time
+	Base         []zone.RRset
+	Changes      []Change
+	Waits        []Wait
+	Findings     []finding.Finding
+}
