@@ -1,0 +1,128 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/dnsplan/zone"
+)
+
+const (
+	resolvConf = "/etc/resolv.conf"
+	maxChain   = 8 // aliases in a row
+)
+
+// Lookup asks the recursive resolver, as the world outside would, and follows
+// aliases. It returns RDATA in presentation form; none without an error means
+// that the record is proven not to exist. Names that may not exist yet are
+// better not asked here: the resolver would remember their absence, just when
+// the provider comes looking (RFC 2308).
+func (c *Client) Lookup(ctx context.Context, name string, typ uint16) ([]string, error) {
+	set, err := c.lookup(ctx, name, typ)
+	if err != nil || set == nil {
+		return nil, err
+	}
+	return set.Data, nil
+}
+
+func (c *Client) lookup(ctx context.Context, name string, typ uint16) (*zone.RRset, error) {
+	asked := zone.Canonical(name)
+	next := asked
+	for range maxChain {
+		in, err := c.recurse(ctx, next, typ)
+		if err != nil {
+			return nil, err
+		}
+		end := follow(in.Answer, next, typ)
+		if set := pick(owned(in.Answer, end, typ), typ); set != nil {
+			return set, nil
+		}
+		if end == next || in.Rcode == dns.RcodeNameError {
+			return nil, nil
+		}
+		next = end
+	}
+	return nil, fmt.Errorf("%s %s: %w: more than %d aliases in a row", asked, dns.TypeToString[typ], ErrNoAnswer, maxChain)
+}
+
+// follow walks the aliases of one answer to their end.
+func follow(rrs []dns.RR, name string, typ uint16) string {
+	if typ == dns.TypeCNAME {
+		return name
+	}
+	for range maxChain {
+		i := slices.IndexFunc(rrs, func(rr dns.RR) bool {
+			return rr.Header().Rrtype == dns.TypeCNAME && zone.Canonical(rr.Header().Name) == name
+		})
+		if i < 0 {
+			break
+		}
+		name = zone.Canonical(rrs[i].(*dns.CNAME).Target)
+	}
+	return name
+}
+
+// recurse asks the resolvers in turn until one knows.
+func (c *Client) recurse(ctx context.Context, name string, typ uint16) (*dns.Msg, error) {
+	resolvers, err := c.resolvers()
+	if err != nil {
+		return nil, err
+	}
+	var last error
+	for _, addr := range resolvers {
+		s := Server{Name: "resolver", Addr: addr}
+		in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: typ}, true)
+		if err == nil {
+			if err = recursive(in); err == nil {
+				return in, nil
+			}
+			err = noAnswer(name, typ, s, err)
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		last = err
+	}
+	return nil, last
+}
+
+// recursive reports why an answer of a resolver proves nothing, or nil.
+func recursive(in *dns.Msg) error {
+	switch {
+	case in.Rcode != dns.RcodeSuccess && in.Rcode != dns.RcodeNameError:
+		return errors.New(rcode(in.Rcode))
+	case !in.RecursionAvailable && !in.Authoritative:
+		return errors.New("the server does not resolve for others")
+	}
+	return nil
+}
+
+func (c *Client) resolvers() ([]string, error) {
+	if c.Resolver != "" {
+		return []string{withPort(c.Resolver)}, nil
+	}
+	conf, err := dns.ClientConfigFromFile(resolvConf)
+	if err != nil {
+		return nil, fmt.Errorf("system resolver: %w: %w", ErrNoAnswer, err)
+	}
+	if len(conf.Servers) == 0 {
+		return nil, fmt.Errorf("system resolver: %w: %s names none", ErrNoAnswer, resolvConf)
+	}
+	var addrs []string
+	for _, host := range conf.Servers[:min(3, len(conf.Servers))] {
+		addrs = append(addrs, net.JoinHostPort(host, "53"))
+	}
+	return addrs, nil
+}
+
+func withPort(addr string) string {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return net.JoinHostPort(addr, "53")
+	}
+	return addr
+}
