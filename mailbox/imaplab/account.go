@@ -1,0 +1,250 @@
+package imaplab
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// ErrNoMailbox is returned for a mailbox that the account does not have.
+var ErrNoMailbox = errors.New("imaplab: no such mailbox")
+
+// A Message is what a mailbox holds. Bodies are kept octet for octet and must
+// not be changed by whoever gets one.
+type Message struct {
+	UID   imap.UID // given by the mailbox
+	Body  []byte
+	Date  time.Time // INTERNALDATE, with its zone; zero means now
+	Flags []imap.Flag
+}
+
+// An Account is one login and its mailboxes. Its methods are the test's own
+// hand: they do what other clients and the delivery agent would do.
+type Account struct {
+	user   string
+	delim  string
+	prefix string
+
+	mu         sync.Mutex
+	password   string
+	logins     int
+	boxes      map[string]*mailbox
+	subscribed map[string]bool
+	validity   uint32 // the last UIDVALIDITY given out
+}
+
+// firstValidity makes UIDVALIDITY look like the time values that servers use.
+const firstValidity = 1700000000
+
+func newAccount(o Options, user, password string) *Account {
+	a := &Account{
+		user:       user,
+		delim:      string(o.Delim),
+		prefix:     o.Prefix,
+		password:   password,
+		boxes:      make(map[string]*mailbox),
+		subscribed: map[string]bool{"INBOX": true},
+		validity:   firstValidity,
+	}
+	a.make("INBOX")
+	return a
+}
+
+// User returns the account's login name.
+func (a *Account) User() string { return a.user }
+
+// try checks a password and counts the attempt.
+func (a *Account) try(password string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.logins++
+	return a.password == password
+}
+
+// Logins counts the login attempts to this account, successful or not.
+func (a *Account) Logins() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.logins
+}
+
+// SetPassword changes the password; who is logged in stays so.
+func (a *Account) SetPassword(password string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.password = password
+}
+
+// canonical spells INBOX in one way (RFC 3501, section 5.1).
+func canonical(name string) string {
+	if strings.EqualFold(name, "INBOX") {
+		return "INBOX"
+	}
+	return name
+}
+
+// box finds a mailbox that can be opened. The caller holds mu.
+func (a *Account) box(name string) (*mailbox, error) {
+	b := a.boxes[canonical(name)]
+	if b == nil || b.noSelect {
+		return nil, fmt.Errorf("%w: %q", ErrNoMailbox, name)
+	}
+	return b, nil
+}
+
+// make adds a mailbox and, as names without content, its parents. The caller
+// holds mu.
+func (a *Account) make(name string) *mailbox {
+	for i, r := range name {
+		if string(r) == a.delim && i > 0 && a.boxes[name[:i]] == nil && name[:i]+a.delim != a.prefix {
+			a.boxes[name[:i]] = &mailbox{name: name[:i], noSelect: true}
+		}
+	}
+	a.validity++
+	b := &mailbox{name: name, validity: a.validity, next: 1, changed: make(chan struct{})}
+	a.boxes[name] = b
+	return b
+}
+
+// Create adds a mailbox by its full name as the server shows it, in UTF-8; use
+// is its special use or empty. An existing mailbox only gets the use.
+func (a *Account) Create(name string, use imap.MailboxAttr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		b = a.make(canonical(name))
+	}
+	b.use = use
+}
+
+// Subscribe puts a name on the list of subscriptions.
+func (a *Account) Subscribe(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.subscribed[canonical(name)] = true
+}
+
+// Subscribed returns the subscriptions, sorted.
+func (a *Account) Subscribed() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return sortedKeys(a.subscribed)
+}
+
+// Deliver adds a message, as a delivery agent does, and returns its UID.
+func (a *Account) Deliver(name string, m Message) (imap.UID, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return 0, err
+	}
+	return b.add(m), nil
+}
+
+// Remove takes a message away, as a user who deletes and expunges it does.
+func (a *Account) Remove(name string, uid imap.UID) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return err
+	}
+	b.remove(func(m *stored) bool { return m.uid == uid })
+	return nil
+}
+
+// SetFlags replaces the flags of a message, as a user's client does.
+func (a *Account) SetFlags(name string, uid imap.UID, flags ...imap.Flag) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return err
+	}
+	if m := b.find(uid); m != nil {
+		b.setFlags(m, unique(flags), nil)
+	}
+	return nil
+}
+
+// SetUIDValidity gives a mailbox another UIDVALIDITY; its UIDs stay.
+func (a *Account) SetUIDValidity(name string, validity uint32) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return err
+	}
+	b.validity = validity
+	return nil
+}
+
+// SetUIDNext lets the UIDs of new messages begin at next, which may only grow.
+func (a *Account) SetUIDNext(name string, next imap.UID) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return err
+	}
+	b.next = max(b.next, next)
+	return nil
+}
+
+// UIDValidity returns the UIDVALIDITY of a mailbox, 0 where there is none.
+func (a *Account) UIDValidity(name string) uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return 0
+	}
+	return b.validity
+}
+
+// Mailboxes returns the names of the mailboxes that can be opened, sorted.
+func (a *Account) Mailboxes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var names []string
+	for _, name := range sortedKeys(a.boxes) {
+		if !a.boxes[name].noSelect {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Use returns the special use of a mailbox, or nothing.
+func (a *Account) Use(name string) imap.MailboxAttr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return ""
+	}
+	return b.use
+}
+
+// Messages returns what a mailbox holds, in the order of UIDs. A mailbox that
+// is not there holds nothing.
+func (a *Account) Messages(name string) []Message {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.box(name)
+	if err != nil {
+		return nil
+	}
+	out := make([]Message, 0, len(b.msgs))
+	for _, m := range b.msgs {
+		out = append(out, Message{UID: m.uid, Body: m.body, Date: m.date, Flags: slices.Clone(m.flags)})
+	}
+	return out
+}

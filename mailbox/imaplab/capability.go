@@ -1,0 +1,70 @@
+package imaplab
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// announced finds the list of capabilities in a response of imapserver.
+var announced = regexp.MustCompile(`CAPABILITY [^\]\r]*`)
+
+// refuses says why a command is not spoken here, or nothing.
+func (c *conn) refuses(verb, args string) string {
+	o := c.srv.opts
+	clear := o.TLS != nil && !c.secure
+	needs := map[string]imap.Cap{
+		"NAMESPACE": imap.CapNamespace, "MOVE": imap.CapMove, "UID MOVE": imap.CapMove, "UNSELECT": imap.CapUnselect,
+		"ENABLE": imap.CapEnable, "IDLE": imap.CapIdle, "UID EXPUNGE": imap.CapUIDPlus,
+	}
+	need := needs[verb]
+	if upper := strings.ToUpper(args); verb == "LIST" && (strings.HasPrefix(upper, "(") || strings.Contains(upper, " RETURN (")) {
+		need = imap.CapListExtended
+	}
+	switch {
+	case verb == "STARTTLS" && !clear:
+		return "BAD TLS is not offered"
+	case clear && (verb == "LOGIN" || verb == "AUTHENTICATE"):
+		return "NO [PRIVACYREQUIRED] TLS first"
+	case need != "" && !c.speaks(need):
+		return "BAD unknown command"
+	case verb == "AUTHENTICATE" && !c.speaks(imap.AuthCap("PLAIN")):
+		return "NO mechanism not offered"
+	}
+	return ""
+}
+
+// speaks reports whether a capability is not hidden.
+func (c *conn) speaks(want imap.Cap) bool { return !slices.Contains(c.srv.opts.Hide, want) }
+
+// capabilities lists what is announced in the present state.
+func (c *conn) capabilities() []imap.Cap {
+	o := c.srv.opts
+	caps := []imap.Cap{imap.CapIMAP4rev1, imap.CapSASLIR, imap.CapLiteralPlus}
+	switch {
+	case c.user() != "":
+		caps = append(caps, imap.CapEnable, imap.CapIdle, imap.CapNamespace, imap.CapUIDPlus, imap.CapMultiAppend,
+			imap.CapMove, imap.CapUnselect, imap.CapChildren, imap.CapESearch, imap.CapStatusSize,
+			imap.CapListExtended, imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse)
+		if o.AppendLimit > 0 {
+			caps = append(caps, imap.Cap(fmt.Sprintf("APPENDLIMIT=%d", o.AppendLimit)))
+		}
+	case o.TLS != nil && !c.secure:
+		caps = append(caps, imap.CapStartTLS, imap.CapLoginDisabled)
+	default:
+		caps = append(caps, imap.AuthCap("PLAIN"))
+	}
+	caps = slices.DeleteFunc(caps, func(cap imap.Cap) bool { return !c.speaks(cap) })
+	return append(caps, o.Extra...)
+}
+
+func joinCaps(caps []imap.Cap) string {
+	words := make([]string, len(caps))
+	for i, cap := range caps {
+		words[i] = string(cap)
+	}
+	return strings.Join(words, " ")
+}

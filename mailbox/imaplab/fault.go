@@ -1,0 +1,89 @@
+package imaplab
+
+import (
+	"sync"
+	"time"
+)
+
+// Faults is what goes wrong at a server. The zero value is a server that works.
+type Faults struct {
+	CutIn  int64         // the connection that brings this octet is cut behind it; 0: none. All connections count together, and it happens once.
+	CutOut int64         // the same for octets to clients
+	Delay  time.Duration // waited before each command
+
+	// Command is asked about each command before it is done; nil lets all
+	// pass. It must be safe for concurrent use.
+	Command func(Command) Action
+}
+
+// A Command is one command of a client, as Faults.Command sees it.
+type Command struct {
+	Verb string // upper case, with UID where it stands before: "APPEND", "UID FETCH"
+	N    int    // how many of this verb have come since SetFaults, this one included
+	User string // empty before the login
+	Args string // the rest of the line, secrets replaced by ***
+}
+
+// An Action is what becomes of a command.
+type Action string
+
+// The actions.
+const (
+	Pass   Action = ""       // done as usual
+	Refuse Action = "refuse" // answered NO, before the continuation request where a literal waits for one
+	Bye    Action = "bye"    // answered BYE, and the connection closed
+	Cut    Action = "cut"    // not done, and the connection cut
+	Mute   Action = "mute"   // done, and the connection cut where the tagged answer would stand
+)
+
+// faults counts for a server.
+type faults struct {
+	mu      sync.Mutex
+	f       Faults
+	in, out int64 // octets until the cut; negative: none is due
+	seen    map[string]int
+}
+
+func (fs *faults) set(f Faults) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.f = f
+	fs.in, fs.out = due(f.CutIn), due(f.CutOut)
+	fs.seen = make(map[string]int)
+}
+
+func due(n int64) int64 {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// pass tells how many of n octets may pass, and whether the connection is cut
+// behind them.
+func (fs *faults) pass(n int, left *int64) (int, bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if *left < 0 {
+		return n, false
+	}
+	if int64(n) < *left {
+		*left -= int64(n)
+		return n, false
+	}
+	n, *left = int(*left), -1
+	return n, true
+}
+
+// before returns the wait and the action for a command.
+func (fs *faults) before(c Command) (time.Duration, Action) {
+	fs.mu.Lock()
+	fs.seen[c.Verb]++
+	c.N = fs.seen[c.Verb]
+	f := fs.f
+	fs.mu.Unlock()
+	if f.Command == nil {
+		return f.Delay, Pass
+	}
+	return f.Delay, f.Command(c)
+}
