@@ -1,0 +1,77 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mxmove/mxmove/mailbox/journal"
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+// A Copier copies accounts. Both fields are set before the first Copy and left
+// alone after it.
+type Copier struct {
+	Journal *journal.Journal
+	Options Options
+}
+
+// A Result is what a run of Copy did.
+type Result struct {
+	Accounts []AccountResult // in the order of the accounts handed in
+	Sent     int             // messages sent by this run
+	Bytes    int64           // octets of them
+}
+
+// An AccountResult is what a run did for one account.
+type AccountResult struct {
+	Account   string
+	Mailboxes []MailboxResult
+	Tally     Tally // the sum of the mailboxes
+	Sent      int   // messages sent by this run; with DryRun: that would be sent
+	Bytes     int64
+	Findings  []finding.Finding
+	Err       error // why the account could not be finished; nil when it was
+}
+
+// A MailboxResult is what a run did for one mailbox.
+type MailboxResult struct {
+	Source, Target string // as people see the names
+	Tally          Tally
+	Sent           int
+	Bytes          int64
+	Extra          int            // doubles of our own that came to light
+	Flags          int            // messages whose flags were carried over
+	Keywords       map[string]int // keywords that the target does not keep, and on how many messages
+	Skipped        string         // why the mailbox as a whole was left out; empty when it was not
+	Err            error
+}
+
+// Tally returns the sum over all accounts.
+func (r Result) Tally() Tally {
+	var t Tally
+	for _, a := range r.Accounts {
+		t = t.Add(a.Tally)
+	}
+	return t
+}
+
+// Err returns what kept accounts and mailboxes from being finished, nil when
+// all were.
+func (r Result) Err() error {
+	var errs []error
+	for _, a := range r.Accounts {
+		errs = append(errs, a.Err)
+		for _, m := range a.Mailboxes {
+			errs = append(errs, m.Err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Copy copies the accounts, several at a time. One that fails does not stop
+// the others: its error is in the Result. Copy returns an error of its own
+// only where the run as a whole ended early: ErrLimit, ErrStopped, the cause
+// of ctx, or a journal that cannot be written.
+func (c *Copier) Copy(ctx context.Context, accounts []Account) (Result, error) {
+	return Result{}, errors.ErrUnsupported
+}
