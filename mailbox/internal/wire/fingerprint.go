@@ -1,0 +1,76 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+	"strings"
+)
+
+// FingerprintFields are the header fields that tell one message from another
+// wherever it lies. Received is not among them: targets add and drop it.
+const FingerprintFields = "MESSAGE-ID DATE FROM TO CC SUBJECT X-MS-EXCHANGE-PARENT-MESSAGE-ID"
+
+var fingerprintNames = strings.Fields(strings.ToLower(FingerprintFields))
+
+// Fingerprint is the identity of a message by the chosen fields of its header.
+// Lines are unfolded, white space is collapsed, names are compared in lower
+// case and values as they stand: nothing is decoded. Fields count in the order
+// of their names, as servers answer in any order; empty ones do not count, as
+// servers leave them out; a run of octets above 127 counts as one, as servers
+// replace those each in their own way.
+func Fingerprint(header []byte) Digest {
+	type field struct{ name, value string }
+	var fields []field
+	for _, line := range unfold(header) {
+		name, value, ok := strings.Cut(string(line), ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		value = squeeze(value)
+		if ok && value != "" && slices.Contains(fingerprintNames, name) {
+			fields = append(fields, field{name, value})
+		}
+	}
+	slices.SortStableFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	h := sha256.New()
+	for _, f := range fields {
+		h.Write([]byte(f.name + ":" + f.value + "\n"))
+	}
+	return Digest(h.Sum(nil))
+}
+
+// unfold gives the lines of a header, each with its continuations, up to the
+// first empty line.
+func unfold(header []byte) [][]byte {
+	var lines [][]byte
+	for line := range bytes.SplitSeq(header, []byte("\n")) {
+		line = bytes.TrimRight(line, "\r")
+		if len(line) == 0 {
+			break
+		}
+		if n := len(lines); n > 0 && (line[0] == ' ' || line[0] == '\t') {
+			lines[n-1] = append(lines[n-1], line...)
+			continue
+		}
+		lines = append(lines, bytes.Clone(line))
+	}
+	return lines
+}
+
+// squeeze collapses white space and replaces runs of octets above 127.
+func squeeze(value string) string {
+	out := make([]byte, 0, len(value))
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		if c == '\t' || c == '\r' {
+			c = ' '
+		}
+		if c >= 0x80 {
+			c = 0xff
+		}
+		if n := len(out); (c == ' ' || c == 0xff) && n > 0 && out[n-1] == c {
+			continue
+		}
+		out = append(out, c)
+	}
+	return strings.Trim(string(out), " ")
+}
