@@ -1,0 +1,256 @@
+package provider
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Vars are values of variables by name; most have one value.
+type Vars map[string][]string
+
+// A MissingVar is a variable without a value or with a wrong one.
+type MissingVar struct {
+	Var
+	Value  string // the wrong value, "" when there is none
+	Reason string // what is wrong with it
+}
+
+// A VariableError lists every variable that a plan cannot be made without.
+type VariableError struct {
+	Provider string
+	Domain   string
+	Vars     []MissingVar
+}
+
+func (e *VariableError) Error() string {
+	lines := make([]string, 0, len(e.Vars))
+	for _, v := range e.Vars {
+		line := fmt.Sprintf("%s: %s", v.Name, v.Reason)
+		if v.Where != "" {
+			line += "; find it in: " + v.Where
+		}
+		if v.Example != "" {
+			line += " (like " + v.Example + ")"
+		}
+		lines = append(lines, line)
+	}
+	return fmt.Sprintf("variables of %s for %s: %s", e.Provider, e.Domain, strings.Join(lines, "\n\t"))
+}
+
+// Records are what one domain needs in its zone, all variables filled in.
+// Names are absolute and in lower case.
+type Records struct {
+	MX        []Exchange
+	Also      [][]Exchange
+	Include   string // SPF, "" when the provider has none
+	Redirect  bool
+	Terminal  string
+	DKIM      []Record
+	Verify    []Record
+	Discovery []Record
+	Missing   []Var // values that the console has not shown yet; their records are left out
+}
+
+// common are variables that every provider takes.
+var common = []string{"rua"}
+
+// Expand fills in the variables for a domain. Required values that are
+// missing, values of the wrong form and names that the provider does not know
+// are all told in one *VariableError.
+func (p *Provider) Expand(domain string, vars Vars) (Records, error) {
+	domain = strings.TrimSuffix(strings.ToLower(domain), ".")
+	e := expander{p: p, domain: domain, vars: maps.Clone(vars), err: &VariableError{Provider: p.Name, Domain: domain}}
+	if e.vars == nil {
+		e.vars = make(Vars)
+	}
+	e.vars["domain"] = []string{domain}
+	e.vars["domain_dashed"] = []string{strings.ReplaceAll(domain, ".", "-")}
+	e.check(vars)
+	if len(e.err.Vars) > 0 {
+		return Records{}, e.err
+	}
+	r := Records{
+		MX:       e.exchanges(p.MX.Records),
+		Redirect: p.SPF.Redirect, Terminal: cmp.Or(p.SPF.Terminal, "~all"),
+		DKIM: e.records(p.DKIM), Verify: e.records(p.Verify), Discovery: e.records(p.Discovery),
+	}
+	for _, set := range p.MX.Also {
+		r.Also = append(r.Also, e.exchanges(set))
+	}
+	if include := e.fill(p.SPF.Include); len(include) > 0 {
+		r.Include = include[0]
+	}
+	if len(e.err.Vars) > 0 {
+		return Records{}, e.err
+	}
+	for _, v := range p.Variables {
+		if v.AfterVerification && len(e.vars[v.Name]) == 0 {
+			r.Missing = append(r.Missing, v)
+		}
+	}
+	return r, nil
+}
+
+type expander struct {
+	p      *Provider
+	domain string
+	vars   Vars
+	err    *VariableError
+}
+
+func (e *expander) refuse(v Var, value, format string, args ...any) {
+	e.err.Vars = append(e.err.Vars, MissingVar{Var: v, Value: value, Reason: fmt.Sprintf(format, args...)})
+}
+
+// check compares what was given with what is declared.
+func (e *expander) check(given Vars) {
+	for _, v := range e.p.Variables {
+		values := given[v.Name]
+		if len(values) == 0 && v.Required && !v.AfterVerification {
+			e.refuse(v, "", "missing")
+		}
+		if len(values) > 1 && !v.List {
+			e.refuse(v, "", "takes one value, has %d", len(values))
+		}
+		for _, value := range values {
+			if reason := wrong(v, value); reason != "" {
+				e.refuse(v, value, "%s", reason)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if e.p.variable(name) != nil || slices.Contains(common, name) {
+			continue
+		}
+		reason := "not a variable of " + e.p.Name
+		known := append([]string{}, common...)
+		for _, v := range e.p.Variables {
+			known = append(known, v.Name)
+		}
+		if near := nearest(name, known); near != "" {
+			reason += fmt.Sprintf("; did you mean %q?", near)
+		}
+		e.refuse(Var{Name: printable(name)}, "", "%s", reason)
+	}
+}
+
+// wrong says what is wrong with a value, or nothing.
+func wrong(v Var, value string) string {
+	switch {
+	case value == "":
+		return "empty"
+	case len(value) > 4096:
+		return "longer than 4096 octets"
+	case printable(value) != value && len(value) <= 160, strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
+		return "has characters other than printable ASCII"
+	case v.Pattern == "":
+		return ""
+	}
+	if form, err := regexp.Compile(`^(?:` + v.Pattern + `)$`); err != nil || !form.MatchString(value) {
+		return fmt.Sprintf("%q does not have the form of the console's value", printable(value))
+	}
+	return ""
+}
+
+// fill returns text with its variables filled in, once per value of a list
+// variable, or nothing when a value has not been shown yet.
+func (e *expander) fill(text string) []string {
+	if text == "" {
+		return nil
+	}
+	texts := []string{text}
+	for _, m := range varUse.FindAllStringSubmatch(text, -1) {
+		var next []string
+		for _, t := range texts {
+			for _, value := range e.vars[m[1]] {
+				next = append(next, strings.ReplaceAll(t, m[0], value))
+			}
+		}
+		texts = next
+		if len(texts) > maxEntries {
+			return texts[:maxEntries]
+		}
+	}
+	return texts
+}
+
+func (e *expander) exchanges(from []Exchange) []Exchange {
+	var to []Exchange
+	for _, x := range from {
+		for i, host := range e.fill(x.Host) {
+			r := Exchange{Preference: x.Preference + uint16(10*i), Host: host}
+			if number, name, ok := strings.Cut(strings.TrimSpace(host), " "); ok {
+				n, err := strconv.ParseUint(number, 10, 16)
+				if err != nil {
+					e.refuse(e.used(x.Host), host, "%q is not a preference", printable(number))
+					continue
+				}
+				r = Exchange{Preference: uint16(n), Host: strings.TrimSpace(name)}
+			}
+			if !hostName(r.Host) {
+				e.refuse(e.used(x.Host), host, "%q is not a host name", printable(host))
+				continue
+			}
+			r.Host = absolute(r.Host)
+			to = append(to, r)
+		}
+	}
+	return to
+}
+
+func (e *expander) records(section Section) []Record {
+	var to []Record
+	for _, r := range section.Records {
+		names, values := e.fill(r.Name), e.fill(r.Value)
+		for i, value := range values {
+			if len(names) == 0 {
+				break
+			}
+			// A list of names goes with a list of values, one by one.
+			name := names[min(i, len(names)-1)]
+			name = strings.TrimSuffix(name, "."+e.domain)
+			if name == "@" {
+				name = e.domain
+			} else {
+				name += "." + e.domain
+			}
+			switch {
+			case !hostName(name):
+				e.refuse(e.used(r.Name), name, "%q is not a name", printable(name))
+			case r.Type == "CNAME" && !hostName(value):
+				e.refuse(e.used(r.Value), value, "%q is not a host name", printable(value))
+			case r.Type == "CNAME":
+				to = append(to, Record{Name: absolute(name), Type: r.Type, Value: absolute(value)})
+			case r.Type == "SRV" && !service(value):
+				e.refuse(e.used(r.Value), value, "%q is not an SRV record", printable(value))
+			default:
+				to = append(to, Record{Name: absolute(name), Type: r.Type, Value: value})
+			}
+		}
+	}
+	return to
+}
+
+// used returns the first variable that a text uses, for the error message.
+func (e *expander) used(text string) Var {
+	for _, m := range varUse.FindAllStringSubmatch(text, -1) {
+		if v := e.p.variable(m[1]); v != nil {
+			return *v
+		}
+	}
+	return Var{Name: text}
+}
+
+func service(value string) bool {
+	rr, err := dns.NewRR(". 0 IN SRV " + value)
+	return err == nil && rr != nil
+}
+
+func absolute(host string) string { return dns.CanonicalName(host) }

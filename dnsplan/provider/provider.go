@@ -1,0 +1,125 @@
+// Package provider is the catalogue of mail providers: what a domain needs in
+// its zone to live there, and what a copy has to know about the servers. One
+// YAML file per provider; a file of the user's own has the same form.
+package provider
+
+// A Provider is one file of the catalogue. Texts in it may contain
+// %variables%, which Expand fills in; %domain% and %domain_dashed% are always
+// there.
+type Provider struct {
+	Name   string `yaml:"name"`
+	Title  string `yaml:"title"`
+	Refuse string `yaml:"refuse"` // why nobody can move there; empty for most
+
+	MX        MX        `yaml:"mx"`
+	SPF       SPF       `yaml:"spf"`
+	DKIM      Section   `yaml:"dkim"`
+	Verify    Section   `yaml:"verify"`
+	Discovery Section   `yaml:"discovery"` // autodiscover, autoconfig, SRV: published with the MX
+	MTASTS    MTASTS    `yaml:"mta_sts"`
+	DMARC     DMARC     `yaml:"dmarc"`
+	Variables []Var     `yaml:"variables"`
+	IMAP      Endpoint  `yaml:"imap"`
+	SMTP      Endpoint  `yaml:"smtp"` // submission
+	Limits    Limits    `yaml:"limits"`
+	Mailboxes Mailboxes `yaml:"mailboxes"`
+
+	// Raw is the file as it was read, to be pinned in the move directory.
+	Raw []byte `yaml:"-"`
+}
+
+// A Fact says where something was read and when it was last looked at.
+type Fact struct {
+	Source  string `yaml:"source"`
+	Checked string `yaml:"checked"` // YYYY-MM-DD
+}
+
+// MX is the set of mail exchangers.
+type MX struct {
+	Fact    `yaml:",inline"`
+	Records []Exchange   `yaml:"records"`
+	Also    [][]Exchange `yaml:"also"` // other sets that are right as well and are left alone
+}
+
+// An Exchange is one MX record. A host that is a variable with several values
+// stands for as many records; a value may carry its own preference before the
+// name, otherwise each further one gets 10 more than the one before.
+type Exchange struct {
+	Preference uint16 `yaml:"preference"`
+	Host       string `yaml:"host"`
+}
+
+// SPF is what authorises the provider's senders.
+type SPF struct {
+	Fact     `yaml:",inline"`
+	Include  string `yaml:"include"`
+	Redirect bool   `yaml:"redirect"` // the provider asks for redirect=, right only while nobody else sends
+	Terminal string `yaml:"terminal"` // "~all": used for a record made from nothing
+}
+
+// A Section is a list of records of one purpose.
+type Section struct {
+	Fact    `yaml:",inline"`
+	Records []Record `yaml:"records"`
+}
+
+// A Record is one record to publish. Name is relative to the domain, "@" for
+// the domain itself.
+type Record struct {
+	Name  string `yaml:"name"`
+	Type  string `yaml:"type"`  // TXT, CNAME, SRV
+	Value string `yaml:"value"` // for TXT the plain text, else presentation form
+}
+
+// MTASTS is which MX patterns a policy for the provider lists.
+type MTASTS struct {
+	Fact `yaml:",inline"`
+	MX   []string `yaml:"mx"`
+}
+
+// DMARC is what the provider says about the policy. It is a hint for people
+// and never overwrites the owner's record.
+type DMARC struct {
+	Fact `yaml:",inline"`
+	Hint string `yaml:"hint"`
+}
+
+// A Var is a value that only the provider's console can tell.
+type Var struct {
+	Name     string `yaml:"name"`
+	Title    string `yaml:"title"`
+	Where    string `yaml:"where"`    // where in the console
+	Pattern  string `yaml:"pattern"`  // regular expression for the whole value; empty: anything
+	Example  string `yaml:"example"`  // what such a value looks like
+	List     bool   `yaml:"list"`     // several values are allowed
+	Required bool   `yaml:"required"` // without it there is no plan
+
+	// AfterVerification marks a value that the console shows only once the
+	// domain is verified: until then its absence is something to do.
+	AfterVerification bool `yaml:"after_verification"`
+}
+
+// An Endpoint is a server that people log in to. The zero value means that
+// the provider has none.
+type Endpoint struct {
+	Fact  `yaml:",inline"`
+	Host  string   `yaml:"host"`
+	Port  int      `yaml:"port"`
+	TLS   string   `yaml:"tls"`   // "implicit" or "starttls"
+	Login []string `yaml:"login"` // password, app-password, oauth
+}
+
+// Limits are the provider's own; 0 is unknown.
+type Limits struct {
+	Fact        `yaml:",inline"`
+	Connections int   `yaml:"connections"`  // IMAP, per account
+	MessageSize int64 `yaml:"message_size"` // octets that APPEND accepts
+	DailyBytes  int64 `yaml:"daily_bytes"`  // octets that one account may upload in a day
+}
+
+// Mailboxes are the names on the provider's IMAP server.
+type Mailboxes struct {
+	Fact     `yaml:",inline"`
+	Names    map[string]string `yaml:"names"`    // by special-use attribute: `\Sent`
+	Reserved []string          `yaml:"reserved"` // names that cannot be created
+}
