@@ -1,0 +1,140 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/mxmove/mxmove/dnsplan/dmarc"
+)
+
+// ErrNoEnvelope is returned where a message does not tell how it arrived. SPF
+// is then not measured.
+var ErrNoEnvelope = errors.New("probe: no Received header tells where the message came from")
+
+// NullSender is the MAIL FROM of a bounce.
+const NullSender = "<>"
+
+// An Envelope is how a message was handed to its receiver. The zero value
+// knows nothing.
+type Envelope struct {
+	IP       netip.Addr // the connecting address; zero: not known
+	Helo     string     // empty: not known
+	MailFrom string     // empty: not known; NullSender for a bounce
+}
+
+// EnvelopeOf reads the envelope from the header: the topmost Received that
+// tells of a connection from outside, and the Return-Path above it. Hops
+// inside the receiver (no address, or a private one) are passed over. If
+// trusted names are given, a Received counts only when one of them, or a name
+// below it, wrote it, and none below the first stranger's counts: that part of
+// a header is the sender's to invent.
+//
+// With ErrNoEnvelope what could be read is returned all the same.
+func EnvelopeOf(msg []byte, trusted ...string) (Envelope, error) {
+	m, err := readMessage(msg)
+	if err != nil {
+		return Envelope{}, err
+	}
+	var env Envelope
+	for _, f := range m.fields {
+		switch {
+		case strings.EqualFold(f.name, "Return-Path") && env.MailFrom == "":
+			env.MailFrom = returnPath(unfold(f.value))
+		case strings.EqualFold(f.name, "Received"):
+			h := readHop(unfold(f.value))
+			if len(trusted) > 0 && !h.by(trusted) {
+				return env, fmt.Errorf("%w: it was written by %q, which is not trusted", ErrNoEnvelope, printable(h.writer, 64))
+			}
+			if h.ip.IsValid() && outside(h.ip) {
+				env.IP, env.Helo = h.ip, h.helo
+				return env, nil
+			}
+		}
+	}
+	return env, ErrNoEnvelope
+}
+
+// A hop is one Received header.
+type hop struct {
+	helo   string
+	ip     netip.Addr
+	writer string // the name after "by"
+}
+
+// by reports whether one of the names, or a name below one, wrote the hop.
+func (h hop) by(names []string) bool {
+	writer := dmarc.Canonical(h.writer)
+	for _, n := range names {
+		n = dmarc.Canonical(n)
+		if writer == n || strings.HasSuffix(writer, "."+n) {
+			return true
+		}
+	}
+	return false
+}
+
+// bracketed finds the address of the peer in the comment that follows its
+// name: [192.0.2.1], [IPv6:2001:db8::1], or bare as Exchange writes it.
+var (
+	bracketed = regexp.MustCompile(`\[(?i:IPv6:)?([0-9A-Fa-f:.]+)\]`)
+	bare      = regexp.MustCompile(`\(([0-9A-Fa-f:.]+)\)`)
+	heloWord  = regexp.MustCompile(`(?i)[( ]helo[= ]([^\s()]+)`)
+	byWord    = regexp.MustCompile(`(?i)(?:^|\s)by\s+([^\s();]+)`)
+)
+
+// readHop takes the first line of a trace header apart. Every server writes
+// it in its own way, so it looks for the parts and not for the grammar.
+func readHop(value string) hop {
+	value = strings.TrimSpace(value)
+	if len(value) > 2048 {
+		value = value[:2048]
+	}
+	var h hop
+	from := value
+	if at := byWord.FindStringSubmatchIndex(value); at != nil {
+		from, h.writer = value[:at[0]], value[at[2]:at[3]]
+	}
+	words := strings.Fields(from)
+	if len(words) < 2 || !strings.EqualFold(words[0], "from") {
+		return h
+	}
+	h.helo = words[1]
+	if m := heloWord.FindStringSubmatch(from); m != nil {
+		h.helo = m[1]
+	}
+	for _, re := range []*regexp.Regexp{bracketed, bare} {
+		// The last one: names that the peer chose stand before it.
+		if all := re.FindAllStringSubmatch(from, -1); len(all) > 0 {
+			if ip, err := netip.ParseAddr(all[len(all)-1][1]); err == nil {
+				h.ip = ip.Unmap()
+				break
+			}
+		}
+	}
+	h.helo = strings.Trim(h.helo, "[]")
+	return h
+}
+
+// outside reports whether an address can be that of a sender elsewhere.
+func outside(ip netip.Addr) bool {
+	return !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast() && !ip.IsUnspecified()
+}
+
+// returnPath returns the address of a Return-Path, NullSender for an empty
+// one, and nothing for what cannot be read.
+func returnPath(value string) string {
+	value = strings.TrimSpace(value)
+	if strings.HasPrefix(value, "<") && strings.HasSuffix(value, ">") {
+		value = strings.TrimSpace(value[1 : len(value)-1])
+		if value == "" {
+			return NullSender
+		}
+	}
+	if len(value) > 512 || strings.ContainsAny(value, " \t<>") || !strings.Contains(value, "@") {
+		return ""
+	}
+	return value
+}
