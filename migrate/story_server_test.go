@@ -1,17 +1,7 @@
 package migrate_test
 
 import (
-	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
-	"math/big"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -75,7 +65,7 @@ func openFolder(t *testing.T) string {
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 200 {
-		port := 20000 + mathrand.IntN(10000)
+		port := 20000 + rand.IntN(10000)
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
@@ -94,12 +84,17 @@ func freePort(t *testing.T) int {
 }
 
 // serve runs a server in the foreground until the test ends and returns when
-// it listens. Only this process is ended, by its number.
+// it listens. Only this process is ended, by its number. What it says is
+// appended to log.
 func serve(t *testing.T, addr, log, name string, args ...string) {
 	t.Helper()
-	var said bytes.Buffer
+	said, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
 	cmd := exec.Command(name, args...)
-	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,102 +103,46 @@ func serve(t *testing.T, addr, log, name string, args ...string) {
 		_ = cmd.Wait() // how it ended does not matter, that it ended does
 		close(ended)
 	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-ended
-		}
-		if text, err := os.ReadFile(log); t.Failed() && err == nil {
-			t.Logf("last words of %s:\n%s", filepath.Base(name), tail(text, 2000))
-		}
-	})
+	t.Cleanup(func() { stop(t, cmd, ended, log) })
+	await(t, addr, log, ended)
+}
+
+func stop(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}, log string) {
+	t.Helper()
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	if t.Failed() {
+		t.Logf("last words of %s:\n%s", filepath.Base(cmd.Path), lastWords(log))
+	}
+}
+
+func await(t *testing.T, addr, log string, ended <-chan struct{}) {
+	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; {
-		nc, err := net.Dial("tcp", addr)
-		if err == nil {
+		if nc, err := net.Dial("tcp", addr); err == nil {
 			nc.Close()
 			return
 		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing listens on %s:\n%s", addr, lastWords(log))
+		}
 		select {
 		case <-ended:
-			text, _ := os.ReadFile(log)
-			t.Fatalf("%s ended at once: %s%s", name, said.Bytes(), tail(text, 2000))
+			t.Fatalf("the server on %s ended at once:\n%s", addr, lastWords(log))
 		case <-time.After(20 * time.Millisecond):
 		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log)
-			t.Fatalf("%s does not listen on %s: %s%s", name, addr, said.Bytes(), tail(text, 2000))
-		}
 	}
 }
 
-func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
-
-// An authority is a CA that only the story trusts.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{}
-	a.cert = &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "story"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	var der []byte
-	a.key, der = a.sign(t, a.cert)
-	var err error
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	a.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return a
-}
-
-// sign makes a key and a certificate for it; the first one signs itself.
-func (a *authority) sign(t *testing.T, c *x509.Certificate) (*ecdsa.PrivateKey, []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func lastWords(log string) string {
+	text, err := os.ReadFile(log)
 	if err != nil {
-		t.Fatal(err)
+		return err.Error()
 	}
-	signer := a.key
-	if signer == nil {
-		signer = key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, der
-}
-
-// issue writes a certificate for host and its key.
-func (a *authority) issue(t *testing.T, host, certFile, keyFile string) {
-	t.Helper()
-	key, der := a.sign(t, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	})
-	secret, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = errors.Join(
-		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644),
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}), 0o600))
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (a *authority) client(host string) *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return &tls.Config{RootCAs: pool, ServerName: host}
+	return string(text[max(0, len(text)-3000):])
 }
