@@ -18,7 +18,8 @@ const dateLayout = "_2-Jan-2006 15:04:05 -0700"
 // away, so that the next command is found.
 type appending struct {
 	c       *conn
-	rest    string // what is left of the line
+	line    string // the line that is being read
+	rest    string // what is left of it
 	log     strings.Builder
 	mailbox string
 	msgs    []Message
@@ -28,7 +29,7 @@ type appending struct {
 // append reads and does an APPEND (RFC 9051, section 6.3.12) with one message
 // or many (RFC 3502): all of them are stored, or none.
 func (c *conn) append(tag, args string, action Action) error {
-	a := &appending{c: c, rest: args}
+	a := &appending{c: c, line: args, rest: args}
 	if action == Refuse {
 		a.refusal = "NO refused"
 	}
@@ -204,13 +205,12 @@ func (a *appending) readBody(m *Message) (stop bool, err error) {
 // where the client waits for a continuation request that is not coming: there
 // the tagged answer stands in its place, before a single octet is sent.
 func (a *appending) literal(limit int64) (body []byte, stop bool, err error) {
-	line := a.rest + "\r\n"
-	m := literalTail.FindStringSubmatchIndex(line)
+	m := literalTail.FindStringSubmatchIndex(a.rest)
 	if m == nil || m[0] != 0 || m[2] < m[3] {
 		a.refuse("BAD expected a literal")
-		return nil, true, a.c.swallow(line)
+		return nil, true, a.c.swallow(a.line)
 	}
-	size, plus := literalSize(line, m)
+	size, plus := literalSize(a.rest, m)
 	switch {
 	case size > limit:
 		a.refuse("NO [TOOBIG] message too large")
@@ -235,7 +235,8 @@ func (a *appending) literal(limit int64) (body []byte, stop bool, err error) {
 		return nil, true, err
 	}
 	next, err := a.c.readLine()
-	a.rest = strings.TrimRight(next, "\r\n")
+	a.line = strings.TrimRight(next, "\r\n")
+	a.rest = a.line
 	a.log.WriteString(a.rest)
 	return body, false, err
 }

@@ -20,7 +20,7 @@ const (
 
 var (
 	errTooLong  = errors.New("imaplab: line too long")
-	literalTail = regexp.MustCompile(`(~?)\{(\d{1,18})(\+?)\}\r?\n$`)
+	literalTail = regexp.MustCompile(`(~?)\{(\d{1,18})(\+?)\}[\r\n]*$`)
 )
 
 func (c *conn) readLine() (string, error) {
@@ -203,4 +203,3 @@ func (c *conn) swallow(line string) error {
 		}
 	}
 }
-

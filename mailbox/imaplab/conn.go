@@ -11,7 +11,6 @@ import (
 	"time"
 )
 
-
 // A conn is the front of one connection: imapserver reads from it and writes
 // to it as if it were the network. It hands on one whole command at a time, so
 // that whenever it is asked for more, everything before has been answered and
@@ -23,6 +22,8 @@ type conn struct {
 	in       *bufio.Reader
 	pending  []byte // what imapserver has yet to read
 	secure   bool
+	broken   bool  // cut before the next octet is read
+	err      error // why reading ended
 	done     sync.Once
 
 	mu      sync.Mutex
@@ -75,6 +76,10 @@ type source struct{ c *conn }
 
 func (s source) Read(p []byte) (int, error) {
 	c := s.c
+	if c.broken { // what came before the cut has been done by now
+		c.cut()
+		return 0, errCut
+	}
 	c.mu.Lock()
 	err := c.out.Flush()
 	c.waiting = true
@@ -89,11 +94,7 @@ func (s source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := raw.Read(p)
-	n, cut := c.srv.faults.pass(n, &c.srv.faults.in)
-	if cut {
-		c.cut()
-		return n, errCut
-	}
+	n, c.broken = c.srv.faults.pass(n, &c.srv.faults.in)
 	return n, err
 }
 
@@ -157,8 +158,11 @@ func (c *conn) reply(format string, args ...any) error {
 // Read gives imapserver the next command.
 func (c *conn) Read(p []byte) (int, error) {
 	for len(c.pending) == 0 {
-		if err := c.next(); err != nil {
-			return 0, err
+		if c.err == nil {
+			c.err = c.next()
+		}
+		if c.err != nil { // imapserver reads once more after an error
+			return 0, c.err
 		}
 	}
 	n := copy(p, c.pending)
@@ -181,4 +185,3 @@ func (c *conn) startTLS(tag string) error {
 	c.in.Reset(source{c})
 	return nil
 }
-

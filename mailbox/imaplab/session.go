@@ -140,9 +140,7 @@ func (s *session) Status(name string, o *imap.StatusOptions) (*imap.StatusData, 
 	if err != nil {
 		return nil, no(imap.ResponseCodeNonExistent, "No such mailbox")
 	}
-	data := s.status(b, o)
-	data.Mailbox = name // imapclient matches the answer by the name that it asked for
-	return data, nil
+	return s.status(b, o), nil
 }
 
 // status reads all items, asked for or not. The caller holds the account.

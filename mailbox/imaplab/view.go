@@ -19,6 +19,7 @@ type view struct {
 	readOnly bool
 	known    []imap.UID
 	version  uint64 // the mailbox's version that the client has been told of
+	owed     bool   // except for messages gone, which it has not
 }
 
 var errReadOnly = &imap.Error{Type: imap.StatusResponseTypeNo, Text: "Mailbox is read-only"}
@@ -33,12 +34,12 @@ func (v *view) changed() <-chan struct{} {
 func (v *view) news(allowExpunge bool) []string {
 	v.acct.mu.Lock()
 	defer v.acct.mu.Unlock()
-	if v.version == v.box.version {
+	if v.version == v.box.version && !(v.owed && allowExpunge) {
 		return nil
 	}
 	var lines []string
 	kept := v.known[:0:0]
-	pending := false
+	v.owed = false
 	for _, uid := range v.known {
 		m := v.box.find(uid)
 		if m == nil && allowExpunge {
@@ -47,7 +48,7 @@ func (v *view) news(allowExpunge bool) []string {
 		}
 		kept = append(kept, uid)
 		if m == nil {
-			pending = true
+			v.owed = true
 		} else if m.mod > v.version && m.by != v {
 			lines = append(lines, fmt.Sprintf("* %d FETCH (UID %d FLAGS (%s))", len(kept), uid, joinFlags(m.flags)))
 		}
@@ -61,10 +62,7 @@ func (v *view) news(allowExpunge bool) []string {
 	if len(kept) > before {
 		lines = append(lines, fmt.Sprintf("* %d EXISTS", len(kept)))
 	}
-	v.known = kept
-	if !pending {
-		v.version = v.box.version
-	}
+	v.known, v.version = kept, v.box.version
 	return lines
 }
 
