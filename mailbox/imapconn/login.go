@@ -1,0 +1,178 @@
+package imapconn
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// maxChallenges bounds how long a server may go on asking.
+const maxChallenges = 8
+
+// login authenticates, once: a wrong password is never tried a second time in
+// another form. Capabilities are asked for again behind it, since they change
+// with the login and proxies garble the earlier ones.
+func (s *session) login(l Login) error {
+	if s.preauth {
+		return s.capability()
+	}
+	if s.caps == nil {
+		if err := s.capability(); err != nil {
+			return err
+		}
+	}
+	s.secrets = []string{l.Password}
+	mechanism, err := s.mechanism(l)
+	if err != nil {
+		return err
+	}
+	if mechanism != nil {
+		err = s.authenticate(mechanism)
+	} else {
+		err = s.simple(nil, text("LOGIN "), str(l.User), text(" "), str(l.Password))
+	}
+	var refusal *ResponseError
+	if errors.As(err, &refusal) && refusal.Status != "BYE" {
+		return fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	if err != nil {
+		return err
+	}
+	// The server has nothing of them to repeat from here on.
+	s.secrets = nil
+	if err := s.capability(); err != nil {
+		return s.unusable(err)
+	}
+	return nil
+}
+
+// unusable: Exchange Online answers OK to a login and BAD to all that follows
+// where the mailbox has no licence or is still being moved.
+func (s *session) unusable(err error) error {
+	var refusal *ResponseError
+	if errors.As(err, &refusal) && refusal.Status != "BYE" {
+		return fmt.Errorf("%w: %s", ErrUnusable, refusal)
+	}
+	return err
+}
+
+// mechanism is how to log in; nil means the LOGIN command.
+func (s *session) mechanism(l Login) (sasl.Client, error) {
+	switch {
+	case l.SASL != nil:
+		return l.SASL, nil
+	case l.User == "":
+		return nil, fmt.Errorf("%w: no user name", ErrLogin)
+	case strings.ContainsRune(l.User+l.Password+l.AuthzID, 0):
+		return nil, fmt.Errorf("%w: user name or password contains NUL", ErrLogin)
+	case s.caps.Has("AUTH=PLAIN"):
+		return sasl.NewPlainClient(l.AuthzID, l.User, l.Password), nil
+	case l.AuthzID != "":
+		return nil, fmt.Errorf("%w: acting for another user needs AUTH=PLAIN, which the server does not offer", ErrLogin)
+	case s.caps.Has("LOGINDISABLED"):
+		return nil, fmt.Errorf("%w: the server takes no password here (LOGINDISABLED)", ErrLogin)
+	}
+	return nil, nil
+}
+
+// simple is run without a context of its own: the login's caller watches.
+func (s *session) simple(h handler, parts ...part) error {
+	tag, err := s.send(h, parts...)
+	if err != nil {
+		return s.broken(err)
+	}
+	if err := s.w.Flush(); err != nil {
+		return s.broken(err)
+	}
+	_, err = s.finish(tag, h)
+	return err
+}
+
+func (s *session) capability() error {
+	caps := Caps(nil)
+	err := s.simple(func(p *wire.Response) error {
+		if p.Name == "CAPABILITY" {
+			caps = parseCaps(p.Rest())
+		}
+		return nil
+	}, text("CAPABILITY"))
+	if err != nil {
+		return err
+	}
+	if caps == nil {
+		return s.broken(fmt.Errorf("%w: no capabilities", ErrProtocol))
+	}
+	s.caps = caps
+	return nil
+}
+
+// authenticate speaks SASL (RFC 9051, section 6.2.2).
+func (s *session) authenticate(m sasl.Client) error {
+	name, initial, err := m.Start()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	command := "AUTHENTICATE " + name
+	if initial != nil && s.caps.Has("SASL-IR") {
+		command += " " + s.encode(initial, true)
+		initial = nil
+	}
+	tag, err := s.send(nil, text(command))
+	if err != nil {
+		return err
+	}
+	for range maxChallenges {
+		if err := s.w.Flush(); err != nil {
+			return s.broken(err)
+		}
+		done, err := s.challenge(tag, m, &initial)
+		if done || err != nil {
+			return err
+		}
+	}
+	return s.broken(fmt.Errorf("%w: more than %d SASL challenges", ErrProtocol, maxChallenges))
+}
+
+// challenge answers one request of the server. The initial response, where it
+// has not gone yet, answers the first, which is then empty.
+func (s *session) challenge(tag string, m sasl.Client, initial *[]byte) (done bool, err error) {
+	var p *wire.Response
+	for p == nil || p.Kind == wire.Untagged || (p.Kind == wire.Tagged && p.Tag != tag) {
+		if p, err = s.next(); err != nil {
+			return false, s.broken(err)
+		}
+	}
+	if p.Kind == wire.Tagged {
+		return true, s.answer(p)
+	}
+	reply := *initial
+	if *initial = nil; reply == nil {
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(p.Text))
+		if err == nil {
+			reply, err = m.Next(raw)
+		}
+		if err != nil {
+			// The server is told, and its answer is the error that counts.
+			_, err = s.w.WriteString("*\r\n")
+			return false, err
+		}
+	}
+	_, err = s.w.WriteString(s.encode(reply, false) + "\r\n")
+	return false, err
+}
+
+// encode is base64, with "=" for an empty initial response (RFC 4959). What it
+// makes is a secret too.
+func (s *session) encode(b []byte, initial bool) string {
+	if len(b) == 0 && initial {
+		return "="
+	}
+	text := base64.StdEncoding.EncodeToString(b)
+	s.secrets = append(s.secrets, text)
+	return text
+}

@@ -1,0 +1,94 @@
+package imapconn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// Raw is the bulk lane's view of a connection: commands are written and
+// answers read by hand, so that many can be under way. One goroutine may write
+// while another reads; the methods of the connection itself are not to be used
+// until all commands have been answered. On a Source the allow-list holds here
+// too.
+//
+// A write becomes visible to the server at Flush, or when the buffer is full.
+type Raw struct{ s *session }
+
+// Raw gives the lane its view.
+func (s *session) Raw() *Raw { return &Raw{s} }
+
+// Guard ties the connection to ctx until release is called: when ctx ends the
+// connection is closed and whoever waits on it wakes with ErrCancelled.
+func (r *Raw) Guard(ctx context.Context) (release func()) { return r.s.conn.watch(ctx) }
+
+// Tag is the tag for the next command. Only the writing goroutine asks.
+func (r *Raw) Tag() string { return r.s.nextTag() }
+
+// Write implements io.Writer, into the buffer.
+func (r *Raw) Write(p []byte) (int, error) {
+	n, err := r.s.w.Write(p)
+	return n, r.told(err)
+}
+
+// WriteString implements io.StringWriter, into the buffer.
+func (r *Raw) WriteString(p string) (int, error) {
+	n, err := r.s.w.WriteString(p)
+	return n, r.told(err)
+}
+
+// NonSync reports whether a literal of that size may go without waiting.
+func (r *Raw) NonSync(size int64) bool {
+	_, sync := literalHead(r.s.caps, size)
+	return !sync
+}
+
+// Literal announces a literal of that size, as "{n+}" where the server takes
+// it so and as "{n}" else. When sync is true the line has been flushed, and
+// the octets may go only after a continuation request was read.
+func (r *Raw) Literal(size int64) (sync bool, err error) {
+	head, sync := literalHead(r.s.caps, size)
+	return sync, r.announce(head, sync)
+}
+
+// SyncLiteral announces a literal for whose octets the server must ask, even
+// where it would take them unasked: a message that it may refuse for its size
+// is then not sent in vain.
+func (r *Raw) SyncLiteral(size int64) error {
+	return r.announce(fmt.Sprintf("{%d}\r\n", size), true)
+}
+
+func (r *Raw) announce(head string, flush bool) error {
+	if _, err := r.WriteString(head); err != nil {
+		return err
+	}
+	if flush {
+		return r.Flush()
+	}
+	return nil
+}
+
+// Flush sends what was written.
+func (r *Raw) Flush() error { return r.told(r.s.w.Flush()) }
+
+// Next reads the next response. Its error ends the connection.
+func (r *Raw) Next() (*wire.Response, error) {
+	p, err := r.s.next()
+	if err != nil {
+		return nil, r.s.broken(err)
+	}
+	return p, nil
+}
+
+// Answer is nil for an OK and the error to be classified for any other tagged
+// response.
+func (r *Raw) Answer(p *wire.Response) error { return r.s.answer(p) }
+
+// told ends the connection for a write that failed, and says why it did.
+func (r *Raw) told(err error) error {
+	if err == nil {
+		return nil
+	}
+	return r.s.broken(err)
+}
