@@ -158,6 +158,16 @@ func (d *domain) exact(t *testing.T, users ...string) {
 	}
 }
 
+// sourceUntouched fails the test when anything that was at the source before
+// is not there as it was.
+func (d *domain) sourceUntouched(t *testing.T, before map[string]dump) {
+	t.Helper()
+	after := d.dumps(t, d.source)
+	for _, user := range d.accounts {
+		report(t, "source of "+user, untouched(before[user], after[user]))
+	}
+}
+
 const storyConfig = `domain: example.org
 provider: ./provider.yaml
 vars:

@@ -45,6 +45,22 @@ func (d *domain) deliverLate(t *testing.T) func() map[string][]letter {
 	return stop
 }
 
+// arrivedLate adds to the story what the old server has accepted late.
+func (d *domain) arrivedLate(t *testing.T, late map[string][]letter) {
+	t.Helper()
+	total := 0
+	for user, letters := range late {
+		h := d.has[user]
+		h.Letters = append(h.Letters, letters...)
+		d.has[user] = h
+		total += len(letters)
+	}
+	if total == 0 {
+		t.Error("no letter came late")
+	}
+	t.Logf("%d letters came late to the old server", total)
+}
+
 // lateLetter is the i-th letter from somebody who knows only the old MX, and
 // whose it is.
 func (d *domain) lateLetter(i int) (string, letter) {

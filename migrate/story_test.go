@@ -23,6 +23,7 @@ func TestRealStory(t *testing.T) {
 	requireReal(t)
 	bin := build(t)
 	t.Run("the whole move", func(t *testing.T) { t.Parallel(); wholeMove(t, bin) })
+	t.Run("one command", func(t *testing.T) { t.Parallel(); oneCommand(t, bin) })
 	t.Run("a wrong key for updates", func(t *testing.T) { t.Parallel(); wrongUpdateKey(t, bin) })
 	t.Run("a wrong key for transfers", func(t *testing.T) { t.Parallel(); wrongTransferKey(t, bin) })
 	t.Run("a wrong password", func(t *testing.T) { t.Parallel(); wrongPassword(t, bin) })
@@ -42,9 +43,7 @@ func wholeMove(t *testing.T, bin string) {
 	d.exact(t, d.accounts...)
 	d.nothingLeft(t)
 	d.balanced(t)
-	for _, user := range d.accounts {
-		report(t, "source of "+user, untouched(source[user], d.dumps(t, d.source)[user]))
-	}
+	d.sourceUntouched(t, source)
 
 	d.peopleGoOn(t)
 	d.ok(t, "sync")
@@ -54,15 +53,40 @@ func wholeMove(t *testing.T, bin string) {
 	d.switched(t)
 	d.swept(t)
 	d.balanced(t)
-	after := d.dumps(t, d.source)
-	for _, user := range d.accounts {
-		report(t, "source of "+user, untouched(source[user], after[user]))
-	}
+	d.sourceUntouched(t, source)
 
 	d.undone(t)
 	if lines := difference(zone, d.dns.transfer(t)); len(lines) > 0 {
 		t.Errorf("after undo --all the zone differs:\n%s", strings.Join(lines, "\n"))
 	}
+	d.leaks(t)
+}
+
+// oneCommand leaves everything to migrate, while mail comes to the old server
+// until the new MX is visible.
+func oneCommand(t *testing.T, bin string) {
+	d := newDomain(t, bin, few, false)
+	source := d.dumps(t, d.source)
+	stop := d.deliverLate(t)
+	migrate := d.start(t, "migrate", yes)
+	eventually(t, 2*time.Minute, "migrate switches the MX", func(ctx context.Context) error {
+		select {
+		case <-migrate.ended:
+			t.Fatalf("migrate ended before the switch: %s", migrate.told([]int{0}))
+		default:
+		}
+		mx, err := ask(ctx, d.dns.secondary, storyZone, dns.TypeMX)
+		if err != nil || slices.Contains(mx, "10 mail.example.org.") {
+			return fmt.Errorf("MX %q (%v)", mx, err)
+		}
+		return nil
+	})
+	d.arrivedLate(t, stop())
+	if d.wait(t, migrate); migrate.code != 0 {
+		t.Fatalf("mxmove %s", migrate.told([]int{0}))
+	}
+	d.exact(t, d.accounts...)
+	d.sourceUntouched(t, source)
 	d.leaks(t)
 }
 
@@ -194,15 +218,7 @@ func (d *domain) switched(t *testing.T) {
 		}
 	}
 	d.ok(t, "watch", "--once")
-	late := stop()
-	total := 0
-	for user, letters := range late {
-		h := d.has[user]
-		h.Letters = append(h.Letters, letters...)
-		d.has[user] = h
-		total += len(letters)
-	}
-	t.Logf("%d letters came to the old server during and after the switch", total)
+	d.arrivedLate(t, stop())
 }
 
 // swept repeats the sweep until everything is there, and wants what the user
