@@ -1,5 +1,13 @@
 package config
 
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
 // A DNS says where the zone is read and who takes its changes. Addresses are
 // "host:port".
 type DNS struct {
@@ -45,3 +53,120 @@ type ZoneFile struct {
 
 // A Manual is a person who types the changes into a panel.
 type Manual struct{}
+
+func (r *reader) dns(dst *DNS) field {
+	return func(v value) {
+		r.object(v, map[string]field{
+			"publisher": r.publisher(&dst.Publisher),
+			"resolver":  r.address(&dst.Resolver, 53),
+			"servers":   r.addresses(&dst.Servers, 53),
+			"snapshot":  r.snapshot(&dst.Snapshot),
+		})
+	}
+}
+
+// addresses reads a list of "host:port".
+func (r *reader) addresses(dst *[]string, port int) field {
+	return func(v value) {
+		n, ok := v.node.(*ast.SequenceNode)
+		if !ok {
+			r.wants(v, "a list of addresses")
+			return
+		}
+		for _, item := range n.Values {
+			var a string
+			r.address(&a, port)(value{key: v.key, at: v.at, node: item})
+			*dst = append(*dst, a)
+		}
+	}
+}
+
+func (r *reader) snapshot(dst *Snapshot) field {
+	return func(v value) {
+		seen := r.object(v, map[string]field{
+			"axfr": r.address(&dst.AXFR, 53),
+			"file": r.path(&dst.File),
+			"tsig": r.tsig(&dst.TSIG),
+		})
+		_, axfr := seen["axfr"]
+		_, file := seen["file"]
+		at, tsig := seen["tsig"]
+		switch {
+		case axfr && file:
+			r.fail(v.at, `"snapshot" has both axfr and file`, "keep one of them")
+		case tsig && !axfr:
+			r.fail(at, `"tsig" signs a transfer, and there is no "axfr"`, "")
+		}
+	}
+}
+
+// algorithms are those of RFC 8945 that are still to be used.
+var algorithms = []string{"hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1"}
+
+var keyName = regexp.MustCompile(`^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$`)
+
+func (r *reader) tsig(dst **TSIG) field {
+	return func(v value) {
+		if v.null() {
+			r.wants(v, "a mapping")
+			return
+		}
+		t := &TSIG{Algorithm: algorithms[0]}
+		r.object(v, map[string]field{
+			"algorithm": r.word(&t.Algorithm, algorithms...),
+			"name":      r.keyName(&t.Name),
+			"secret":    r.secret(&t.Secret),
+		}, "name", "secret")
+		*dst = t
+	}
+}
+
+func (r *reader) keyName(dst *string) field {
+	return func(v value) {
+		s, ok := r.line1(v)
+		if !ok {
+			return
+		}
+		name := strings.ToLower(strings.TrimSuffix(s, "."))
+		if len(name) > 253 || !keyName.MatchString(name) {
+			r.fail(v.begin(), fmt.Sprintf("%q cannot be %s", v.key, quote(s)), "write the name of the key as the name server has it")
+			return
+		}
+		*dst = name + "."
+	}
+}
+
+// publisher reads the one kind of publisher. The kinds that are known by name
+// only are told apart from slips.
+func (r *reader) publisher(dst *Publisher) field {
+	return func(v value) {
+		kinds := map[string]field{
+			"file": func(v value) {
+				dst.File = &ZoneFile{}
+				r.object(v, map[string]field{"path": r.path(&dst.File.Path)}, "path")
+			},
+			"manual": func(v value) {
+				dst.Manual = &Manual{}
+				r.object(v, nil)
+			},
+			"rfc2136": func(v value) {
+				dst.RFC2136 = &RFC2136{}
+				r.object(v, map[string]field{
+					"server": r.address(&dst.RFC2136.Server, 53),
+					"tsig":   r.tsig(&dst.RFC2136.TSIG),
+				}, "server")
+			},
+		}
+		for _, name := range []string{"cloudflare", "desec", "digitalocean", "gandi", "hetzner", "ovh", "route53"} {
+			kinds[name] = r.unbuilt
+		}
+		seen := r.object(v, kinds)
+		if len(seen) > 1 {
+			r.fail(v.at, `"publisher" has several kinds`, "keep one of them")
+		}
+	}
+}
+
+func (r *reader) unbuilt(v value) {
+	r.fail(v.at, fmt.Sprintf("the publisher %q is not built yet", v.key), "use rfc2136, file or manual")
+}
