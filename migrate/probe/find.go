@@ -14,9 +14,9 @@ import (
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 )
 
-// ErrNotArrived is returned by Find while the probe is not there. Mail takes
+// ErrNotFound is returned by Find while the probe is not there. Mail takes
 // its time; the caller looks again by its own clock.
-var ErrNotArrived = errors.New("probe: the message has not arrived")
+var ErrNotFound = errors.New("probe: the message has not arrived")
 
 // Bounds of one look: a probe is young and small.
 const (
@@ -49,7 +49,7 @@ type Found struct {
 }
 
 // Find looks once, in INBOX and in the mailbox for spam, for the message that
-// carries the token in its header, and returns ErrNotArrived when it is not
+// carries the token in its header, and returns ErrNotFound when it is not
 // there yet.
 func (m *Mailbox) Find(ctx context.Context, token string) (Found, error) {
 	if err := checkToken(token); err != nil {
@@ -79,7 +79,14 @@ func (m *Mailbox) Find(ctx context.Context, token string) (Found, error) {
 			return Found{Mailbox: mb.Name, Message: msg}, nil
 		}
 	}
-	return Found{}, ErrNotArrived
+	return Found{}, ErrNotFound
+}
+
+// Find is one look with a [Mailbox] of its own, for a caller that keeps none.
+func Find(ctx context.Context, e imapconn.Endpoint, l imapconn.Login, token string) ([]byte, error) {
+	m := &Mailbox{Endpoint: e, Login: l}
+	found, err := m.Find(ctx, token)
+	return found.Message, err
 }
 
 // look reads what is new in one mailbox, the newest first. It goes by UID

@@ -27,7 +27,7 @@ type JudgeOptions struct {
 // Judge evaluates a message as a receiver does: every DKIM signature, SPF for
 // the envelope, and alignment by tree walk and by suffix list. It returns an
 // error only where there is nothing to judge: the bytes are no message
-// (ErrMessage), or ctx has ended.
+// (ErrMessage), or ctx has ended. Without a resolver every lookup fails.
 func Judge(ctx context.Context, msg []byte, env Envelope, dns Resolver, o JudgeOptions) (Verdict, error) {
 	m, err := readMessage(msg)
 	if err != nil {
@@ -120,6 +120,10 @@ func (j *judge) applied(ctx context.Context) {
 	for _, problem := range r.Problems {
 		j.say(finding.Warn, finding.DMARCRecordBroken, fmt.Sprintf("record of %s: %s", j.walk.Domain, problem), "correct the record")
 	}
+	if r.Test {
+		j.say(finding.Note, finding.DMARCRecordBroken, fmt.Sprintf("record of %s: t=y asks receivers to apply one level lower; older receivers apply %s in full",
+			j.walk.Domain, p), "take t=y out when the test is over")
+	}
 	for _, t := range r.Removed {
 		j.say(finding.Note, finding.DMARCRecordBroken, fmt.Sprintf("record of %s: tag %s is no longer part of DMARC; older receivers still read it",
 			j.walk.Domain, printable(t.Name, 8)), "take it out once nothing depends on it")
@@ -160,7 +164,7 @@ func (j *judge) alignOne(id *identifier) {
 	}
 	one := []dmarc.Identifier{id.Identifier}
 	list := dmarc.Align(j.v.From, listRecord, one, dmarc.SuffixOrg).Identifiers[0].Aligned
-	if !list && !open(id.Result) {
+	if !list && !id.open() {
 		return // both must agree, and it decides nothing: spare the walk
 	}
 	walk := dmarc.Align(j.v.From, j.walk.Record, one, j.walker.Org).Identifiers[0].Aligned
@@ -168,7 +172,7 @@ func (j *judge) alignOne(id *identifier) {
 	if walk == list {
 		return
 	}
-	if id.unknown = open(id.Result) && (j.walkFailed(j.v.From) || j.walkFailed(id.Domain)); id.unknown {
+	if id.unknown = id.open() && (j.walkFailed(j.v.From) || j.walkFailed(id.Domain)); id.unknown {
 		return
 	}
 	if id.Result == "pass" {
@@ -187,10 +191,16 @@ func (j *judge) walkFailed(name string) bool {
 	return err != nil && !errors.Is(err, dmarc.ErrName)
 }
 
-// open reports whether an identifier with this result may yet carry a
-// message.
-func open(result string) bool {
-	return result == "pass" || result == "temperror" || result == notMeasured || result == "neutral"
+// open reports whether an identifier with this result carries a message, or
+// might if more were known of it.
+func (id identifier) open() bool {
+	return id.Result == "pass" || id.Result == "temperror" || id.unseen()
+}
+
+// unseen reports whether an identifier was not measured. A neutral signature
+// is one that could not be checked; of SPF it is the owner's own answer.
+func (id identifier) unseen() bool {
+	return id.Result == notMeasured || id.Result == "neutral" && id.Method == dmarc.DKIM
 }
 
 // decide draws the verdict from policy and identifiers.
@@ -221,7 +231,7 @@ func (j *judge) weigh(ids []identifier) Outcome {
 			fresh = fresh || id.Method == dmarc.DKIM
 		case id.unknown || id.Result == "temperror" && id.Aligned:
 			later = true
-		case id.Aligned && (id.Result == notMeasured || id.Result == "neutral"):
+		case id.Aligned && id.unseen():
 			unseen = true
 		case id.Method == dmarc.SPF && id.Result == notMeasured && id.Domain == "":
 			unseen = true

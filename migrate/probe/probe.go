@@ -29,7 +29,10 @@ type Resolver interface {
 // queries a walk and ten SPF terms of ten hosts stay below it.
 const maxQueries = 400
 
-var errQueries = errors.New("too many DNS queries for one message")
+var (
+	errQueries    = errors.New("too many DNS queries for one message")
+	errNoResolver = errors.New("no resolver was given")
+)
 
 // An asker stands between the libraries and the resolver. They tell absence
 // and failure apart by *net.DNSError alone, so every error leaves as one.
@@ -100,6 +103,9 @@ func (a *asker) exists(ctx context.Context, name string) (bool, error) {
 }
 
 func (a *asker) count(name string) error {
+	if a.resolver == nil {
+		return dnsError(name, errNoResolver)
+	}
 	if a.left--; a.left < 0 {
 		return dnsError(name, errQueries)
 	}

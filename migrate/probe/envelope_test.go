@@ -1,0 +1,75 @@
+package probe_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/mxmove/mxmove/migrate/probe"
+)
+
+func TestEnvelopeOf(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, header string
+		ip, helo     string
+		mailFrom     string
+		trusted      []string
+	}{
+		{"postfix", "Return-Path: <a@example.org>\nReceived: from out.example.org (out.example.org [192.0.2.25])\n\tby mx.elsewhere.example (Postfix) with ESMTPS id 4Xy; Tue, 24 Nov 2026 10:00:01 +0000 (UTC)",
+			"192.0.2.25", "out.example.org", "a@example.org", nil},
+		{"postfix, name not known", "Received: from out.example.org (unknown [IPv6:2001:db8::25]) by mx.elsewhere.example", "2001:db8::25", "out.example.org", "", nil},
+		{"exim", "Return-path: <a@example.org>\nReceived: from [192.0.2.25] (helo=out.example.org)\n by mx.elsewhere.example with esmtps", "192.0.2.25", "out.example.org", "a@example.org", nil},
+		{"exim, name in front", "Received: from host.example.net ([192.0.2.25] helo=out.example.org) by mx.elsewhere.example", "192.0.2.25", "out.example.org", "", nil},
+		{"gmail", "Delivered-To: p@elsewhere.example\nReceived: by 2002:a05:6a10:1234 with SMTP id q1;\n Tue, 24 Nov 2026 02:00:02 -0800\nX-Received: by 2002:a05\nReturn-Path: <a@example.org>\n" +
+			"Received: from out.example.org (out.example.org. [192.0.2.25])\n by mx.google.example with ESMTPS id x9", "192.0.2.25", "out.example.org", "a@example.org", nil},
+		{"exchange", "Received: from OUT.example.org\n (192.0.2.25) by MX.elsewhere.example (10.0.0.9) with Microsoft SMTP Server id 15.20", "192.0.2.25", "OUT.example.org", "", nil},
+		{"qmail", "Received: from unknown (HELO out.example.org) (192.0.2.25) by mx.elsewhere.example with SMTP", "192.0.2.25", "out.example.org", "", nil},
+		{"hops inside", "Return-Path: <>\nReceived: from localhost (localhost [127.0.0.1]) by store.elsewhere.example\nReceived: from mx.elsewhere.example (mx [10.1.2.3]) by store.elsewhere.example\n" +
+			"Received: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example\nReceived: from forged (x [203.0.113.1]) by out.example.org", "192.0.2.25", "out.example.org", probe.NullSender, nil},
+		{"address chosen by the peer", "Received: from [203.0.113.1] ([192.0.2.25]) by mx.elsewhere.example", "192.0.2.25", "203.0.113.1", "", nil},
+		{"return path below is the sender's", "Received: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example\nReturn-Path: <a@example.org>", "192.0.2.25", "out.example.org", "", nil},
+		{"trusted", "Received: from out.example.org (x [192.0.2.25]) by mx2.Elsewhere.example with SMTP", "192.0.2.25", "out.example.org", "", []string{"other.example", "elsewhere.example"}},
+		{"not trusted", "Received: from out.example.org (x [192.0.2.25]) by mx.badelsewhere.example with SMTP", "", "", "", []string{"elsewhere.example"}},
+		{"nothing below a stranger", "Received: from a (x [10.0.0.1]) by mx.stranger.example\nReceived: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example", "", "", "", []string{"elsewhere.example"}},
+		{"no trace", "Return-Path: <a@example.org>\nSubject: x", "", "", "a@example.org", nil},
+		{"no address", "Received: from out.example.org by mx.elsewhere.example", "", "", "", nil},
+		{"address makes no sense", "Received: from out.example.org (x [999.1.2.3]) by mx.elsewhere.example", "", "", "", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			env, err := probe.EnvelopeOf([]byte(tt.header+"\nFrom: a@example.org\n\nx\n"), tt.trusted...)
+			var ip netip.Addr
+			if tt.ip != "" {
+				ip = netip.MustParseAddr(tt.ip)
+			}
+			if want := (probe.Envelope{IP: ip, Helo: tt.helo, MailFrom: tt.mailFrom}); env != want {
+				t.Errorf("EnvelopeOf = %+v, want %+v", env, want)
+			}
+			if (tt.ip == "") != errors.Is(err, probe.ErrNoEnvelope) {
+				t.Errorf("EnvelopeOf: %v, address known %v", err, tt.ip != "")
+			}
+		})
+	}
+}
+
+func FuzzEnvelopeOf(f *testing.F) {
+	for _, seed := range []string{
+		"Return-Path: <a@b>\r\nReceived: from x (y [1.2.3.4]) by z; date\r\n\r\n",
+		"Received: from\r\nReceived: by by by\r\nReceived: from [[[[(((( helo= by \r\n\r\n",
+		"Received: from a (b [IPv6:::]) by\r\n\r\n", "Return-Path: <<>>\r\n\r\n", "\r\n", "",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		env, err := probe.EnvelopeOf(msg, "z")
+		if err == nil && !env.IP.IsValid() {
+			t.Errorf("EnvelopeOf = %+v without an error", env)
+		}
+		if env.MailFrom != "" && env.MailFrom != probe.NullSender && !strings.Contains(env.MailFrom, "@") {
+			t.Errorf("MAIL FROM = %q", env.MailFrom)
+		}
+	})
+}
