@@ -19,6 +19,9 @@ var errMismatch = errors.New("the answer is not to the question")
 // answer does not fit, in up to three tries. It returns whatever the server
 // answered; only silence and broken messages are errors, and wrap ErrNoAnswer.
 func (c *Client) query(ctx context.Context, s Server, q dns.Question, recurse bool) (*dns.Msg, error) {
+	if _, ok := dns.IsDomainName(q.Name); !ok {
+		return nil, fmt.Errorf("resolver: %q is no domain name", q.Name)
+	}
 	var last error
 	for attempt := range tries {
 		in, err := c.try(ctx, s, q, recurse)

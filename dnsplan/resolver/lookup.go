@@ -32,6 +32,9 @@ func (c *Client) Lookup(ctx context.Context, name string, typ uint16) ([]string,
 
 func (c *Client) lookup(ctx context.Context, name string, typ uint16) (*zone.RRset, error) {
 	asked := zone.Canonical(name)
+	if _, ok := dns.IsDomainName(asked); !ok {
+		return nil, nil // what cannot be asked for cannot exist
+	}
 	next := asked
 	for range maxChain {
 		in, err := c.recurse(ctx, next, typ)

@@ -83,9 +83,6 @@ func (s Stub) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 }
 
 func (s Stub) look(ctx context.Context, name string, typ uint16) ([]string, error) {
-	if _, ok := dns.IsDomainName(name); !ok {
-		return nil, missing(name)
-	}
 	data, err := s.Client.Lookup(ctx, name, typ)
 	if err != nil {
 		return nil, temporary(name, err)

@@ -1,0 +1,79 @@
+package resolver_test
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"blitiri.com.ar/go/spf"
+	"github.com/emersion/go-msgauth/dkim"
+
+	"github.com/mxmove/mxmove/dnsplan/dnslab"
+	"github.com/mxmove/mxmove/dnsplan/resolver"
+)
+
+var _ spf.DNSResolver = resolver.Stub{}
+
+func TestStubServesSPF(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		ip     string
+		broken bool
+		want   spf.Result
+	}{
+		{"192.0.2.10", false, spf.Pass},
+		{"192.0.2.11", false, spf.Fail},
+		{"192.0.2.10", true, spf.TempError},
+	}
+	for _, tt := range tests {
+		w := newWorld(t)
+		if tt.broken {
+			w.outside.Break(dnslab.Fault{Kind: dnslab.Servfail})
+		}
+		got, err := spf.CheckHostWithSender(net.ParseIP(tt.ip), "mail.example.org", "anna@example.org",
+			spf.WithResolver(resolver.Stub{Client: w.client}), spf.WithContext(t.Context()))
+		if got != tt.want {
+			t.Errorf("%s, broken %v: %s (%v), want %s", tt.ip, tt.broken, got, err, tt.want)
+		}
+	}
+}
+
+func TestStubServesDKIM(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	options := dkim.VerifyOptions{LookupTXT: resolver.Stub{Client: w.client}.TXT(t.Context())}
+	texts, err := options.LookupTXT("example.org")
+	if err != nil || len(texts) != 2 || texts[0] != "v=spf1 mx -all" {
+		t.Errorf("LookupTXT = %q, %v; want the strings joined", texts, err)
+	}
+}
+
+func TestStubErrors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, read(t, "example.org.", exampleZone), read(t, "2.0.192.in-addr.arpa.", "@ 60 IN SOA ns. h. 1 1 1 1 1\n10 60 IN PTR mail.example.org.\n"))
+	stub := resolver.Stub{Client: w.client}
+	calls := map[string]func(name string) error{
+		"TXT":    func(name string) error { _, err := stub.LookupTXT(t.Context(), name); return err },
+		"MX":     func(name string) error { _, err := stub.LookupMX(t.Context(), name); return err },
+		"IPAddr": func(name string) error { _, err := stub.LookupIPAddr(t.Context(), name); return err },
+	}
+	for what, call := range calls {
+		for _, name := range []string{"nobody.example.org", "_domainkey.example.org", "bad..name"} {
+			var dnsErr *net.DNSError
+			if err := call(name); !errors.As(err, &dnsErr) || !dnsErr.IsNotFound || dnsErr.IsTemporary {
+				t.Errorf("%s of %s = %v, want not found", what, name, err)
+			}
+		}
+	}
+	if names, err := stub.LookupAddr(t.Context(), "192.0.2.10"); err != nil || len(names) != 1 || names[0] != "mail.example.org." {
+		t.Errorf("LookupAddr = %v, %v", names, err)
+	}
+	w.outside.Break(dnslab.Fault{Kind: dnslab.Refused})
+	for what, call := range calls {
+		var dnsErr *net.DNSError
+		err := call("example.org")
+		if !errors.As(err, &dnsErr) || dnsErr.IsNotFound || !dnsErr.Temporary() || !errors.Is(err, resolver.ErrNoAnswer) {
+			t.Errorf("%s with a broken resolver = %v, want temporary", what, err)
+		}
+	}
+}
