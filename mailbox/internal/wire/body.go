@@ -89,7 +89,7 @@ func canonicalRun(p []byte) int {
 		if text > 0 {
 			end = i + text
 		}
-		if lf < 0 || cr != lf-1 {
+		if lf < 0 || cr < 0 || cr != lf-1 {
 			break
 		}
 		i += lf + 1

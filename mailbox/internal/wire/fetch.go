@@ -164,7 +164,7 @@ func (p *Response) fetchHeader(m *Message) error {
 		return nil
 	}
 	if err == nil && !null {
-		m.Header = Fingerprint(s)
+		m.Header, m.Named = Fingerprint(s), Named(s)
 	}
 	return err
 }

@@ -38,6 +38,14 @@ func Fingerprint(header []byte) Digest {
 	return Digest(h.Sum(nil))
 }
 
+// Named reports whether a header has a Message-ID that says anything.
+func Named(header []byte) bool {
+	return slices.ContainsFunc(unfold(header), func(line []byte) bool {
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		return ok && bytes.EqualFold(bytes.TrimSpace(name), []byte("message-id")) && len(bytes.TrimSpace(value)) > 0
+	})
+}
+
 // unfold gives the lines of a header, each with its continuations, up to the
 // first empty line.
 func unfold(header []byte) [][]byte {

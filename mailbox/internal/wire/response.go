@@ -30,10 +30,10 @@ type Response struct {
 	Args string // arguments of the code, as sent
 	Text string // text for people; as sent, so not fit for a terminal
 
-	r    *Reader
-	seg  []byte // rest of the line up to the next literal
-	lit  *Literal
-	gap  bool // nothing stood between the last literal and its line end
+	r   *Reader
+	seg []byte // rest of the line up to the next literal
+	lit *Literal
+	gap bool // nothing stood between the last literal and its line end
 }
 
 // IsStatus reports whether the response is OK, NO, BAD, BYE or PREAUTH.

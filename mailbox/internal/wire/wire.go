@@ -42,6 +42,9 @@ type Message struct {
 	// Header is the Fingerprint of chosen header fields, zero unless asked for.
 	Header Digest
 
+	// Named reports that the header, where it was asked for, has a Message-ID.
+	Named bool
+
 	// Body is the SHA-256 of the body with CRLF line ends (see BodyHash), zero
 	// until it was streamed.
 	Body Digest
