@@ -132,27 +132,3 @@ func TestTransferKeepsToTheZone(t *testing.T) {
 		t.Errorf("Transfer = %q, %v; want the SOA and x", names(z), err)
 	}
 }
-
-// FuzzAnswers feeds whatever a server may send to everything that reads it.
-func FuzzAnswers(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(body(f, func(m *dns.Msg) { m.Answer = []dns.RR{rr(f, "example.org. 60 IN MX 1 mail.example.")} }))
-	f.Add(body(f, func(m *dns.Msg) { m.Answer = []dns.RR{rr(f, "example.org. 60 IN CNAME example.org.")} }))
-	f.Add(body(f, func(m *dns.Msg) {
-		soa := rr(f, "example.org. 60 IN SOA a. b. 1 1 1 1 1")
-		m.Question[0].Qtype = dns.TypeAXFR
-		m.Answer = []dns.RR{soa, soa}
-		m.SetTsig("key.", dns.HmacSHA256, 300, 1)
-	}))
-	f.Fuzz(func(t *testing.T, answer []byte) {
-		if len(answer) > 4096 {
-			return
-		}
-		c := resolver.Client{Resolver: "192.0.2.1:53", Dial: serveBytes(answer), Timeout: 2 * time.Millisecond, TCP: true}
-		s := resolver.Server{Addr: "192.0.2.1:53"}
-		_, _ = c.Ask(t.Context(), s, "example.org", dns.TypeMX)
-		_, _ = c.Lookup(t.Context(), "example.org", dns.TypeMX)
-		_, _ = c.Transfer(t.Context(), "example.org", "192.0.2.1:53", &key)
-		_, _ = c.Transfer(t.Context(), "example.org", "192.0.2.1:53", nil)
-	})
-}
