@@ -1,20 +1,31 @@
 package dnsplan
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan/provider"
 	"github.com/mxmove/mxmove/dnsplan/spf"
 	"github.com/mxmove/mxmove/dnsplan/zone"
+	"github.com/mxmove/mxmove/migrate/finding"
 )
+
+// ErrInput is wrapped when Build is asked for something that makes no sense,
+// such as a domain outside of the zone.
+var ErrInput = errors.New("dnsplan: input")
 
 // An Input is one domain to plan for.
 type Input struct {
 	Domain   string // A-label
 	Provider *provider.Provider
 	Vars     provider.Vars
-	Origin   zone.Zone  // first snapshot, equal to Now at the first plan
+	Origin   zone.Zone  // first snapshot; the zero value means that Now is the first
 	Now      zone.Zone  // latest snapshot
 	Applied  []Change   // what was applied since Origin, in order
 	Lookup   spf.Lookup // the live DNS outside of the zone; nil: what needs it is not measured
@@ -23,11 +34,98 @@ type Input struct {
 	Policy   string     // text of the MTA-STS policy as served; "" means not fetched
 }
 
+// check completes and refuses inputs.
+func (in Input) check() (Input, error) {
+	name := zone.Canonical(in.Domain)
+	if _, ok := dns.IsDomainName(name); !ok || name == "." || strings.ContainsFunc(name, notHost) {
+		return in, fmt.Errorf("%w: %q is not a domain name", ErrInput, in.Domain)
+	}
+	if in.Provider == nil {
+		return in, fmt.Errorf("%w: no provider for %s", ErrInput, in.Domain)
+	}
+	if in.Origin.Origin == "" {
+		in.Origin = in.Now
+	}
+	if in.Origin.Origin != in.Now.Origin || !in.Now.Holds(name) {
+		return in, fmt.Errorf("%w: %s does not lie in the zone %s", ErrInput, in.Domain, in.Now.Origin)
+	}
+	in.Domain = name
+	return in, nil
+}
+
+func notHost(r rune) bool {
+	return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
+}
+
 // Build makes the plan of a move: what each domain's zone lacks to live at
 // the provider, in stages. The first input is the domain itself, the others
 // are its alias domains. It returns an error when there is nothing to plan
 // with, such as a *provider.VariableError; what stands in the way of the move
 // itself is a finding of the plan.
+//
+// Once a stage has been applied and is handed in by Applied, Build leaves
+// exactly the later stages, and after the last an empty plan.
 func Build(inputs []Input, made time.Time) (Plan, error) {
-	return Plan{}, errors.ErrUnsupported
+	if len(inputs) == 0 {
+		return Plan{}, fmt.Errorf("%w: no domain", ErrInput)
+	}
+	p := Plan{Version: Version, Made: made.UTC()}
+	var domains []string
+	for _, in := range inputs {
+		domains = append(domains, zone.Canonical(in.Domain))
+	}
+	waits := make(map[Stage]Wait)
+	base := make(map[zone.Key]zone.RRset)
+	for i, in := range inputs {
+		in, err := in.check()
+		if err != nil {
+			return Plan{}, err
+		}
+		name := strings.TrimSuffix(in.Domain, ".")
+		if i == 0 {
+			p.Domain, p.Provider = name, in.Provider.Name
+		} else {
+			p.AliasDomains = append(p.AliasDomains, name)
+		}
+		m := newMove(in, domains)
+		if err := m.run(); err != nil {
+			return Plan{}, err
+		}
+		p.Changes = append(p.Changes, m.changes...)
+		p.Findings = append(p.Findings, m.findings...)
+		m.base(base)
+		for _, w := range m.waits() {
+			if w.Length > waits[w.Stage].Length {
+				waits[w.Stage] = w
+			}
+		}
+	}
+	for _, s := range base {
+		p.Base = append(p.Base, s)
+	}
+	slices.SortFunc(p.Base, zone.Compare)
+	// By stage, and within it by domain and name.
+	slices.SortStableFunc(p.Changes, func(a, b Change) int {
+		return cmp.Compare(slices.Index(Stages, a.Stage), slices.Index(Stages, b.Stage))
+	})
+	for _, s := range Stages {
+		if w, ok := waits[s]; ok {
+			p.Waits = append(p.Waits, w)
+		}
+	}
+	sortFindings(p.Findings)
+	return p, nil
+}
+
+// sortFindings orders by who must act first: what blocks, what wants a look,
+// what is worth knowing; then by code and subject.
+func sortFindings(fs []finding.Finding) {
+	rank := []finding.Severity{finding.Block, finding.Warn, finding.Note}
+	slices.SortStableFunc(fs, func(a, b finding.Finding) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(rank, a.Severity), slices.Index(rank, b.Severity)),
+			strings.Compare(string(a.Code), string(b.Code)),
+			strings.Compare(a.Subject, b.Subject),
+		)
+	})
 }

@@ -1,0 +1,166 @@
+package dnsplan
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/dnsplan/spf"
+	"github.com/mxmove/mxmove/dnsplan/zone"
+)
+
+// errNotMeasured says that neither the zone nor anybody else could answer. It
+// never means that there is nothing.
+var errNotMeasured = errors.New("dnsplan: not measured")
+
+// maxChain bounds CNAME chains.
+const maxChain = 8
+
+// ask answers a question from a zone where the zone can know, else from the
+// live DNS.
+func (m *move) ask(z zone.Zone, name string, typ uint16) ([]string, error) {
+	name = zone.Canonical(name)
+	for range maxChain {
+		if !z.Holds(name) {
+			break
+		}
+		m.read[zone.Key{Name: name, Type: typ}] = true
+		if s := z.Get(name, typ); s != nil {
+			return s.Data, nil
+		}
+		c := z.Get(name, dns.TypeCNAME)
+		if c == nil {
+			if silent(z, name) {
+				return nil, nil
+			}
+			break
+		}
+		m.read[c.Key()] = true
+		name = zone.Canonical(c.Data[0])
+	}
+	if m.in.Lookup == nil {
+		return nil, errNotMeasured
+	}
+	data, err := m.in.Lookup(name, typ)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotMeasured, err)
+	}
+	return data, nil
+}
+
+// silent reports whether the zone's silence about a name means that there is
+// nothing: the whole zone is known, and neither a delegation nor a wildcard
+// could answer for it. In a zone known only by asking, a name that has other
+// data was asked for.
+func silent(z zone.Zone, name string) bool {
+	if !z.Coverage.Complete() {
+		return len(z.At(name)) > 0
+	}
+	for at := name; at != z.Origin && at != "."; {
+		if at != z.Origin && z.Get(at, dns.TypeNS) != nil {
+			return false
+		}
+		_, parent, ok := strings.Cut(at, ".")
+		if !ok || parent == "" {
+			break
+		}
+		if len(z.At("*."+parent)) > 0 && len(z.At(name)) == 0 {
+			return false
+		}
+		at = parent
+	}
+	return true
+}
+
+// lookup returns ask on a zone as the function that counting takes.
+func (m *move) lookup(z zone.Zone) spf.Lookup {
+	return func(name string, typ uint16) ([]string, error) { return m.ask(z, name, typ) }
+}
+
+// addresses returns the addresses of a host, sorted.
+func (m *move) addresses(z zone.Zone, host string) ([]netip.Addr, error) {
+	var addrs []netip.Addr
+	for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		data, err := m.ask(z, host, typ)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range data {
+			if a, err := netip.ParseAddr(d); err == nil {
+				addrs = append(addrs, a.Unmap())
+			}
+		}
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs), nil
+}
+
+// An exchangeOf is one record of an MX set.
+type exchangeOf struct {
+	pref uint16
+	host string
+}
+
+// exchanges reads an MX set, best first. A null MX has the host ".".
+func exchanges(s *zone.RRset) []exchangeOf {
+	if s == nil {
+		return nil
+	}
+	rrs, err := s.RRs()
+	if err != nil {
+		return nil
+	}
+	var xs []exchangeOf
+	for _, rr := range rrs {
+		if mx, ok := rr.(*dns.MX); ok {
+			xs = append(xs, exchangeOf{mx.Preference, zone.Canonical(mx.Mx)})
+		}
+	}
+	slices.SortFunc(xs, func(a, b exchangeOf) int {
+		if a.pref != b.pref {
+			return int(a.pref) - int(b.pref)
+		}
+		return strings.Compare(a.host, b.host)
+	})
+	return xs
+}
+
+// oldHosts returns the hosts that took the mail at first: the exchanges, or
+// the domain itself when there were none (RFC 5321, section 5.1).
+func (m *move) oldHosts() []string {
+	if !m.moved {
+		return nil
+	}
+	xs := exchanges(m.in.Origin.Get(m.domain, dns.TypeMX))
+	if len(xs) == 0 {
+		return []string{m.domain}
+	}
+	var hosts []string
+	for _, x := range xs {
+		if x.host != "." && !slices.Contains(hosts, x.host) {
+			hosts = append(hosts, x.host)
+		}
+	}
+	return hosts
+}
+
+// oldAddresses returns the addresses of the old hosts, as they were at first.
+// The second result lists the hosts that could not be measured.
+func (m *move) oldAddresses() ([]netip.Addr, []string) {
+	var addrs []netip.Addr
+	var unknown []string
+	for _, host := range m.oldHosts() {
+		as, err := m.addresses(m.in.Origin, host)
+		if err != nil {
+			unknown = append(unknown, host)
+			continue
+		}
+		addrs = append(addrs, as...)
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs), unknown
+}
