@@ -9,7 +9,7 @@ import (
 )
 
 // errFrom is why a From header names no one domain.
-var errFrom = errors.New("From header is unusable")
+var errFrom = errors.New("the From header is unusable")
 
 // author returns the domain in the From header. Anything but one header with
 // one domain is an error: receivers disagree about whom such a message is

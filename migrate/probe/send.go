@@ -37,7 +37,7 @@ type Submission struct {
 	ImplicitTLS bool        // TLS from the first octet (port 465)
 	StartTLS    bool        // STARTTLS required (port 587)
 	TLS         *tls.Config // nil: the system's roots and the host of Addr
-	Dial        func(ctx context.Context, network, addr string) (net.Conn, error)
+	Dial        Dialer
 	Timeout     time.Duration // of silence; 0 = 30 s
 
 	User     string
@@ -232,6 +232,9 @@ func compose(from, to, messageID, token string, now time.Time) []byte {
 
 // reply gives an answer of the server its command and printable words.
 func reply(command string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if answer, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return &ReplyError{Command: command, Code: answer.Code, Text: printable(answer.Message, 200)}
 	}

@@ -34,6 +34,7 @@ type submitter struct {
 	rcpt     string
 	message  string
 	rcptErr  error
+	refuse   map[string]error // by recipient, in place of rcptErr
 }
 
 // newSubmitter starts a server on loopback, with TLS from the first octet, or
@@ -88,6 +89,9 @@ func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	x.s.mu.Lock()
 	defer x.s.mu.Unlock()
 	x.s.rcpt = to
+	if err := x.s.refuse[to]; err != nil {
+		return err
+	}
 	return x.s.rcptErr
 }
 
