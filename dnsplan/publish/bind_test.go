@@ -54,7 +54,7 @@ func startBIND(t *testing.T) (primary, secondary string) {
 	named := findNamed(t)
 	p1, p2 := freePort(t), freePort(t)
 	startNamed(t, named, p1, exampleZone, fmt.Sprintf(
-		`type primary; allow-update { key "key."; }; allow-transfer { key "key."; }; notify explicit; also-notify { 127.0.0.1 port %s; };`, p2))
+		`type primary; allow-update { key "key."; }; allow-transfer { key "key."; }; notify explicit; notify-delay 0; also-notify { 127.0.0.1 port %s; };`, p2))
 	startNamed(t, named, p2, "", fmt.Sprintf(
 		`type secondary; primaries { 127.0.0.1 port %s key "key."; }; allow-notify { 127.0.0.1; }; allow-transfer { key "key."; }; masterfile-format text;`, p1))
 	return "127.0.0.1:" + p1, "127.0.0.1:" + p2

@@ -20,7 +20,7 @@ const exampleZone = `
 ns1 3600 IN A 127.0.0.1
 mail 3600 IN A 192.0.2.10
 autodiscover 3600 IN A 192.0.2.10
-* 60 IN A 192.0.2.99
+* 60 IN A 192.0.2.10
 `
 
 var key = resolver.TSIG{Name: "key.", Algorithm: "hmac-sha256", Secret: "c2VjcmV0IHNlY3JldCBzZWNyZXQ="}

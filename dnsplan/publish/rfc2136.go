@@ -56,7 +56,7 @@ func (p *RFC2136) Publish(ctx context.Context, apex string, changes []dnsplan.Ch
 	case err != nil:
 		return p.settle(ctx, apex, changes, err)
 	}
-	p.log().DebugContext(ctx, "dns update", "server", p.Server, "domain", apex, "rrset", len(due), "rcode", dns.RcodeToString[in.Rcode])
+	p.log().DebugContext(ctx, "dns update", "server", p.Server, "domain", apex)
 	if err := p.judge(ctx, apex, changes, in.Rcode); err != nil {
 		return err
 	}
@@ -67,17 +67,11 @@ func (p *RFC2136) Publish(ctx context.Context, apex string, changes []dnsplan.Ch
 // to exist and changes nothing.
 func (p *RFC2136) Check(ctx context.Context, apex string) error {
 	apex = zone.Canonical(apex)
-	m := new(dns.Msg)
-	m.SetUpdate(apex)
-	m.RRsetUsed([]dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: apex, Rrtype: dns.TypeSOA}}})
-	in, err := p.client().Transact(ctx, p.server(), m, p.TSIG)
-	switch {
-	case errors.Is(err, resolver.ErrDenied):
-		return fmt.Errorf("update %s: %w: %w", apex, ErrRefused, err)
-	case err != nil:
-		return fmt.Errorf("update %s: %w: %w", apex, ErrUnavailable, err)
+	rcode, err := p.demand(ctx, apex, zone.Key{Name: apex, Type: dns.TypeSOA})
+	if err != nil {
+		return err
 	}
-	return refusal(apex, p.Server, in.Rcode)
+	return refusal(apex, p.Server, rcode)
 }
 
 // A live is a change and the RRset as it was read before it is written.
@@ -193,12 +187,49 @@ func (p *RFC2136) confirm(ctx context.Context, apex string, changes []dnsplan.Ch
 	return nil
 }
 
+// read returns the RRset as it stands in the zone. Where a wildcard would give
+// the same answer only the update protocol can tell the two apart.
 func (p *RFC2136) read(ctx context.Context, apex string, key zone.Key) (*zone.RRset, error) {
-	now, err := p.client().Exact(ctx, p.server(), apex, key.Name, key.Type)
+	now, err := p.client().Ask(ctx, p.server(), key.Name, key.Type)
+	if err == nil && now != nil {
+		exact, err2 := p.client().Exact(ctx, p.server(), apex, key.Name, key.Type)
+		if err2 == nil && exact == nil {
+			return p.explicit(ctx, apex, now)
+		}
+		now, err = exact, err2
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w: %w", key, ErrUnavailable, err)
 	}
 	return now, nil
+}
+
+// explicit returns the RRset if the zone has it by that name, and nil if only
+// a wildcard answers.
+func (p *RFC2136) explicit(ctx context.Context, apex string, set *zone.RRset) (*zone.RRset, error) {
+	rcode, err := p.demand(ctx, apex, set.Key())
+	if err != nil {
+		return nil, err
+	}
+	if rcode == dns.RcodeNXRrset {
+		return nil, nil
+	}
+	return set, refusal(apex, p.Server, rcode)
+}
+
+// demand sends an update that demands an RRset to exist and changes nothing.
+func (p *RFC2136) demand(ctx context.Context, apex string, key zone.Key) (int, error) {
+	m := new(dns.Msg)
+	m.SetUpdate(apex)
+	m.RRsetUsed([]dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: key.Name, Rrtype: key.Type}}})
+	in, err := p.client().Transact(ctx, p.server(), m, p.TSIG)
+	switch {
+	case errors.Is(err, resolver.ErrDenied):
+		return 0, fmt.Errorf("update %s: %w: %w", apex, ErrRefused, err)
+	case err != nil:
+		return 0, fmt.Errorf("update %s: %w: %w", apex, ErrUnavailable, err)
+	}
+	return in.Rcode, nil
 }
 
 // belong refuses changes that are not of this zone, before anything is read.

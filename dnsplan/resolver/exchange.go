@@ -114,7 +114,9 @@ func (c *Client) open(ctx context.Context, network string, s Server) (net.Conn, 
 			return nil, err
 		}
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetDeadline(time.Unix(1, 0)) // it may be closed already
+	})
 	return tied{conn, stop}, nil
 }
 

@@ -36,8 +36,8 @@ func (s survey) findings(base *zone.Zone) []finding.Finding {
 			found = append(found, disagree(key, evidence))
 		}
 	}
-	if len(s.primary.drops) > 0 {
-		found = append(found, wildcard(s.primary))
+	if evidence := s.primary.synthetic(base); len(evidence) > 0 {
+		found = append(found, wildcard(s.primary.apex, evidence))
 	}
 	return found
 }
@@ -132,15 +132,11 @@ func silent(v *view) finding.Finding {
 	}
 }
 
-func wildcard(v *view) finding.Finding {
-	names := make(map[string]bool)
-	for _, set := range v.drops {
-		names[fmt.Sprintf("%s: %s", set.Key(), line(&set))] = true
-	}
+func wildcard(apex string, evidence []string) finding.Finding {
 	return finding.Finding{
-		Severity: finding.Note, Code: finding.WildcardAnswers, Subject: v.apex,
+		Severity: finding.Note, Code: finding.WildcardAnswers, Subject: apex,
 		Text:     "a wildcard answers for names that do not exist; they were taken as absent",
-		Evidence: slices.Sorted(maps.Keys(names)),
+		Evidence: evidence,
 		Fix:      "nothing for the move; see whether the wildcard is still wanted",
 	}
 }

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -135,6 +136,18 @@ func (v *view) all() []zone.RRset {
 // dropped reports whether the server synthesised an answer for a key.
 func (v *view) dropped(key zone.Key) bool {
 	return slices.ContainsFunc(v.drops, func(set zone.RRset) bool { return set.Key() == key })
+}
+
+// synthetic returns the synthesised answers, one line each. A record that says
+// the same as the wildcard beside it is known by the whole zone only.
+func (v *view) synthetic(base *zone.Zone) []string {
+	names := make(map[string]bool)
+	for _, set := range v.drops {
+		if base == nil || base.Get(set.Name, set.Type) == nil {
+			names[set.Key().String()+": "+line(&set)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // get returns what was found under a key, or nil.

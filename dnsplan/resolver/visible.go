@@ -82,7 +82,7 @@ func (c *Client) view(ctx context.Context, s Server, apex string, want []Want) S
 		return v
 	}
 	for _, w := range want {
-		got, err := c.Exact(ctx, s, apex, w.Key.Name, w.Key.Type)
+		got, err := c.shown(ctx, s, apex, w)
 		if err != nil {
 			v.Err = err
 			return v
@@ -92,6 +92,16 @@ func (c *Client) view(ctx context.Context, s Server, apex string, want []Want) S
 		}
 	}
 	return v
+}
+
+// shown returns what a server shows of what is wanted. A wildcard beside it
+// matters only to what shall be absent: what shall be there may well say the
+// same as the wildcard.
+func (c *Client) shown(ctx context.Context, s Server, apex string, w Want) (*zone.RRset, error) {
+	if w.RRset == nil {
+		return c.Exact(ctx, s, apex, w.Key.Name, w.Key.Type)
+	}
+	return c.Ask(ctx, s, w.Key.Name, w.Key.Type)
 }
 
 // Serial returns the serial of the zone at one authoritative server.

@@ -1,7 +1,11 @@
 package resolver_test
 
 import (
+	"context"
 	"errors"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -89,5 +93,36 @@ func TestVisibleOfNoServers(t *testing.T) {
 	w.outside.Break(dnslab.Fault{Kind: dnslab.Drop})
 	if _, err := w.client.Visible(t.Context(), "example.org", nil); !errors.Is(err, resolver.ErrNoAnswer) {
 		t.Errorf("Visible = %v, want ErrNoAnswer", err)
+	}
+}
+
+func TestAddressesWithoutRoute(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		glue    string
+		servers int
+		all     bool
+	}{
+		{"a server with another address", "ns2 60 IN AAAA 2001:db8::53\n", 2, true},
+		{"a server with that address only", "@ 3600 IN NS ns3\nns3 60 IN AAAA 2001:db8::53\n", 3, false},
+	}
+	for _, tt := range tests {
+		w := newWorld(t, read(t, "example.org.", exampleZone+tt.glue))
+		mapped := w.client.Dial
+		w.client.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == "[2001:db8::53]:53" {
+				return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+			}
+			return mapped(ctx, network, addr)
+		}
+		v, err := w.client.Visible(t.Context(), "example.org", []resolver.Want{want("example.org.", dns.TypeMX, 86400, "10 mail.example.org.")})
+		if err != nil || len(v.Servers) != tt.servers || v.All() != tt.all {
+			t.Errorf("%s: Visible = %+v, %v; want %d servers, all %v", tt.name, v, err, tt.servers, tt.all)
+		}
+		snap := snapshot(t, w, resolver.Source{})
+		if len(snap.Servers) != tt.servers || (len(snap.Findings) == 0) != tt.all {
+			t.Errorf("%s: Snapshot = %+v, %s", tt.name, snap.Servers, codes(snap.Findings))
+		}
 	}
 }
