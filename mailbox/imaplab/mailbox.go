@@ -60,14 +60,6 @@ func (b *mailbox) find(uid imap.UID) *stored {
 	return b.msgs[i]
 }
 
-// last returns the highest UID in use, which is what "*" means.
-func (b *mailbox) last() imap.UID {
-	if len(b.msgs) == 0 {
-		return 0
-	}
-	return b.msgs[len(b.msgs)-1].uid
-}
-
 func (b *mailbox) remove(gone func(*stored) bool) {
 	before := len(b.msgs)
 	b.msgs = slices.DeleteFunc(slices.Clone(b.msgs), gone)

@@ -103,7 +103,7 @@ func Start(ctx context.Context, o Options) (_ *Domain, err error) {
 		d.People = append(d.People, Person{user, user + "@example.org", secret(), secret()})
 	}
 	d.Probe = Person{"probe", "probe@elsewhere.example", "", secret()}
-	for _, begin := range []func(Options) error{d.startKeys, d.startDNS, d.startIMAP, d.startExchangers, d.startSubmission} {
+	for _, begin := range []func(Options) error{d.startKeys, d.startDNS, d.startIMAP, d.startExchangers, d.startSubmission, d.fill} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -111,7 +111,7 @@ func Start(ctx context.Context, o Options) (_ *Domain, err error) {
 			return nil, err
 		}
 	}
-	return d, d.fill(o)
+	return d, nil
 }
 
 // secret makes a password, or the secret of a key.
