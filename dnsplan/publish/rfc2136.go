@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // the server applies all of it or nothing. Each RRset is written only over
 // what was just read, which the message demands as its prerequisite.
 type RFC2136 struct {
-	Server   string            // the primary, "host:port"
+	Server   string            // the primary, "host:port" or "host"
 	TSIG     *resolver.TSIG    // nil: unsigned, which few servers take
 	Dial     resolver.DialFunc // nil: net.Dialer
 	Timeout  time.Duration     // as in resolver.Client
@@ -256,7 +257,11 @@ func (p *RFC2136) client() *resolver.Client {
 }
 
 func (p *RFC2136) server() resolver.Server {
-	return resolver.Server{Name: p.Server, Addr: p.Server}
+	addr := p.Server
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		addr = net.JoinHostPort(addr, "53")
+	}
+	return resolver.Server{Name: p.Server, Addr: addr}
 }
 
 func (p *RFC2136) log() *slog.Logger {

@@ -138,3 +138,19 @@ func TestStaleErrorIsShort(t *testing.T) {
 		t.Errorf("Error() has %d bytes", len(got))
 	}
 }
+
+func TestRFC2136DialsTheServer(t *testing.T) {
+	t.Parallel()
+	for server, want := range map[string]string{
+		"192.0.2.53": "192.0.2.53:53", "192.0.2.53:5353": "192.0.2.53:5353", "2001:db8::53": "[2001:db8::53]:53", "ns1.example.org": "ns1.example.org:53",
+	} {
+		var dialled string
+		p := &publish.RFC2136{Server: server, Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
+			dialled = network + " " + addr
+			return nil, net.ErrClosed
+		}}
+		if err := p.Check(t.Context(), "example.org"); !errors.Is(err, publish.ErrUnavailable) || dialled != "tcp "+want {
+			t.Errorf("%s: dialled %s, %v; want %s", server, dialled, err, want)
+		}
+	}
+}

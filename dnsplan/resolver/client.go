@@ -27,7 +27,7 @@ var (
 )
 
 // A DialFunc opens a connection as net.Dialer.DialContext does. Network is
-// "udp" or "tcp"; addr is always an IP address and a port.
+// "udp" or "tcp"; addr is an IP address and a port, or what the user wrote.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // A Client asks the DNS. The zero value asks the system's resolver and the

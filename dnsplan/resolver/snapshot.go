@@ -34,6 +34,13 @@ type Snapshot struct {
 // none of them answers at all is that an error, which wraps ErrNoAnswer.
 func (c *Client) Snapshot(ctx context.Context, apex string, from Source) (Snapshot, error) {
 	apex = zone.Canonical(apex)
+	domain := apex
+	if from.Domain != "" {
+		domain = zone.Canonical(from.Domain)
+	}
+	if !zone.Within(domain, apex) {
+		return Snapshot{}, fmt.Errorf("snapshot of %s: %s lies outside", apex, domain)
+	}
 	base, err := c.base(ctx, apex, from)
 	if err != nil {
 		return Snapshot{}, err
@@ -48,7 +55,7 @@ func (c *Client) Snapshot(ctx context.Context, apex string, from Source) (Snapsh
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot of %s: %w", apex, err)
 	}
-	seen, err := c.survey(ctx, apex, servers, base, from.Names)
+	seen, err := c.survey(ctx, apex, domain, servers, base, from.Names)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot of %s: %w", apex, err)
 	}
@@ -73,15 +80,15 @@ func (c *Client) base(ctx context.Context, apex string, from Source) (*zone.Zone
 
 // survey asks every server for the well-known names, and then for the hosts
 // that these lead to, the same ones everywhere.
-func (c *Client) survey(ctx context.Context, apex string, servers []Server, base *zone.Zone, names []string) (survey, error) {
+func (c *Client) survey(ctx context.Context, apex, domain string, servers []Server, base *zone.Zone, names []string) (survey, error) {
 	views := make([]*view, len(servers))
 	for i, s := range servers {
-		views[i] = &view{server: s, client: c, apex: apex}
+		views[i] = &view{server: s, client: c, apex: apex, domain: domain}
 	}
 	c.each(ctx, views, func(ctx context.Context, v *view) { v.begin(ctx) })
-	probes := slices.Concat(wellKnown(apex), further(apex, names))
+	probes := slices.Concat(wellKnown(domain), further(apex, append([]string{apex}, names...)))
 	if slices.ContainsFunc(views, func(v *view) bool { return v.keys }) {
-		probes = append(probes, keys(apex)...)
+		probes = append(probes, keys(domain)...)
 	}
 	c.each(ctx, views, func(ctx context.Context, v *view) { v.ask(ctx, probes) })
 	var known []zone.RRset
@@ -147,7 +154,7 @@ func (s survey) snapshot(apex string, base *zone.Zone) Snapshot {
 		snap.Servers = append(snap.Servers, state)
 	}
 	snap.HiddenKeys = s.primary.keys && !slices.ContainsFunc(snap.Zone.All(), func(set zone.RRset) bool {
-		return zone.Within(set.Name, "_domainkey."+apex) && (set.Type == dns.TypeTXT || set.Type == dns.TypeCNAME)
+		return zone.Within(set.Name, "_domainkey."+s.primary.domain) && (set.Type == dns.TypeTXT || set.Type == dns.TypeCNAME)
 	})
 	return snap
 }

@@ -77,6 +77,33 @@ func TestSnapshotProbesWhatTheCallerNames(t *testing.T) {
 	}
 }
 
+func TestSnapshotOfADomainBelowTheApex(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, read(t, "example.org.", exampleZone+`
+shop 60 IN MX 10 mx.shop
+_dmarc.shop 60 IN TXT "v=DMARC1; p=none"
+mx.shop 60 IN A 192.0.2.20
+_25._tcp.mx.shop 60 IN TLSA 3 1 1 00ff
+google._domainkey.shop 60 IN TXT "v=DKIM1; p=abc"
+`))
+	snap := snapshot(t, w, resolver.Source{Domain: "shop.example.org"})
+	for _, key := range []zone.Key{
+		{Name: "shop.example.org.", Type: dns.TypeMX}, {Name: "_dmarc.shop.example.org.", Type: dns.TypeTXT},
+		{Name: "mx.shop.example.org.", Type: dns.TypeA}, {Name: "_25._tcp.mx.shop.example.org.", Type: dns.TypeTLSA},
+		{Name: "google._domainkey.shop.example.org.", Type: dns.TypeTXT}, {Name: "example.org.", Type: dns.TypeMX},
+	} {
+		if snap.Zone.Get(key.Name, key.Type) == nil {
+			t.Errorf("%s was not found", key)
+		}
+	}
+	if snap.HiddenKeys {
+		t.Error("the key was found, and yet keys are said to be hidden")
+	}
+	if _, err := w.client.Snapshot(t.Context(), "example.org", resolver.Source{Domain: "example.net"}); err == nil {
+		t.Error("a domain outside the zone is no error")
+	}
+}
+
 func TestSnapshotDropsWhatAWildcardGives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, read(t, "example.org.", exampleZone+"* 60 IN CNAME www.provider.example.\n"))

@@ -22,6 +22,7 @@ type Source struct {
 	FileName string     // its name, for messages
 	Listing  *zone.Zone // what a publisher lists
 	Offline  bool       // ask nobody; needs a file or a listing
+	Domain   string     // the mail domain, where it is not the apex itself
 	Names    []string   // further names to ask for, absolute: the provider's DKIM selectors and hosts
 }
 
@@ -34,6 +35,9 @@ type probe struct {
 var (
 	hostTypes = []uint16{dns.TypeA, dns.TypeAAAA}
 	textTypes = []uint16{dns.TypeTXT}
+	mailTypes = []uint16{dns.TypeMX}
+	srvTypes  = []uint16{dns.TypeSRV}
+	tlsaTypes = []uint16{dns.TypeTLSA}
 	apexTypes = []uint16{dns.TypeNS, dns.TypeMX, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeCNAME, dns.TypeCAA}
 
 	hosts = []string{"mail", "imap", "smtp", "pop", "autodiscover", "autoconfig", "mta-sts"}
@@ -50,27 +54,27 @@ var (
 	}
 )
 
-// wellKnown returns what a mail domain may have, below one apex. A CNAME is
-// seen whatever the type asked for.
-func wellKnown(apex string) []probe {
-	probes := []probe{{apex, apexTypes}}
+// wellKnown returns what a mail domain may have. A CNAME is seen whatever the
+// type asked for.
+func wellKnown(domain string) []probe {
+	probes := []probe{{domain, apexTypes}}
 	for _, name := range texts {
-		probes = append(probes, probe{name + "." + apex, textTypes})
+		probes = append(probes, probe{name + "." + domain, textTypes})
 	}
 	for _, name := range hosts {
-		probes = append(probes, probe{name + "." + apex, hostTypes})
+		probes = append(probes, probe{name + "." + domain, hostTypes})
 	}
 	for _, name := range srvs {
-		probes = append(probes, probe{name + "._tcp." + apex, []uint16{dns.TypeSRV}})
+		probes = append(probes, probe{name + "._tcp." + domain, srvTypes})
 	}
 	return probes
 }
 
 // keys returns the probes for well-known DKIM selectors.
-func keys(apex string) []probe {
+func keys(domain string) []probe {
 	var probes []probe
 	for _, name := range selectors {
-		probes = append(probes, probe{name + "._domainkey." + apex, textTypes})
+		probes = append(probes, probe{name + "._domainkey." + domain, textTypes})
 	}
 	return probes
 }
@@ -84,12 +88,14 @@ func further(apex string, names []string) []probe {
 		if !zone.Within(name, apex) {
 			continue
 		}
-		types := slices.Concat(textTypes, hostTypes)
-		switch {
+		types := slices.Concat(textTypes, hostTypes, mailTypes)
+		switch label, _, _ := strings.Cut(name, "."); {
 		case strings.Contains(name, "._domainkey."):
 			types = textTypes
+		case strings.Contains(name, "._tcp.") && strings.Trim(label, "_0123456789") == "":
+			types = tlsaTypes
 		case strings.Contains(name, "._tcp."):
-			types = []uint16{dns.TypeSRV}
+			types = srvTypes
 		case strings.HasPrefix(name, "_"):
 			types = textTypes
 		}
@@ -99,7 +105,7 @@ func further(apex string, names []string) []probe {
 }
 
 // targets returns the probes for the hosts in the zone that its MX and SRV
-// records lead to.
+// records lead to, and for the certificates that DANE pins there.
 func targets(apex string, sets []zone.RRset) []probe {
 	const most = 64
 	var probes []probe
@@ -110,7 +116,7 @@ func targets(apex string, sets []zone.RRset) []probe {
 		for _, data := range set.Data {
 			host := zone.Canonical(data[strings.LastIndexByte(data, ' ')+1:])
 			if zone.Within(host, apex) && len(probes) < most {
-				probes = append(probes, probe{host, hostTypes})
+				probes = append(probes, probe{host, hostTypes}, probe{"_25._tcp." + host, tlsaTypes})
 			}
 		}
 	}

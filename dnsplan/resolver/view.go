@@ -20,6 +20,7 @@ type view struct {
 	client *Client
 	server Server
 	apex   string
+	domain string
 	soa    *dns.SOA
 	keys   bool // _domainkey exists
 	err    error
@@ -46,7 +47,7 @@ func (v *view) begin(ctx context.Context) {
 	}
 	v.found[set.Key()] = *set
 	v.asked[set.Key()] = true
-	q := dns.Question{Name: "_domainkey." + v.apex, Qtype: dns.TypeTXT}
+	q := dns.Question{Name: "_domainkey." + v.domain, Qtype: dns.TypeTXT}
 	in, err := v.client.query(ctx, v.server, q, false)
 	v.keys = err != nil || in.Rcode != dns.RcodeNameError
 }
