@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -83,11 +82,13 @@ func pick(sets []zone.RRset, typ uint16) *zone.RRset {
 	return nil
 }
 
-// Why an answer has no authority.
-var (
-	errLame     = errors.New("the server has no authority for this name")
-	errReferral = errors.New("the name is delegated to other servers")
-)
+// errLame is a server that answers without authority.
+var errLame = errors.New("the server has no authority for this name")
+
+// A referral is an answer that sends us to the servers of a zone below.
+type referral struct{ cut []zone.RRset }
+
+func (*referral) Error() string { return "the name is delegated to other servers" }
 
 // ask returns the RRsets at exactly this name: of the type, or the CNAME that
 // stands in its place.
@@ -110,14 +111,24 @@ func authoritative(in *dns.Msg) error {
 		return errors.New(rcode(in.Rcode))
 	case in.Authoritative:
 		return nil
-	case slices.ContainsFunc(in.Ns, func(rr dns.RR) bool {
-		owner := rr.Header().Name
-		return rr.Header().Rrtype == dns.TypeNS && len(in.Question) == 1 && owner != "." && zone.Within(in.Question[0].Name, owner)
-	}):
-		return errReferral
-	default:
-		return errLame
 	}
+	if cut := delegated(in); len(cut) > 0 {
+		return &referral{cut}
+	}
+	return errLame
+}
+
+// delegated returns the NS RRset of a referral to a zone that holds the name
+// asked for.
+func delegated(in *dns.Msg) []zone.RRset {
+	var ns []dns.RR
+	for _, rr := range in.Ns {
+		owner := rr.Header().Name
+		if rr.Header().Rrtype == dns.TypeNS && len(in.Question) == 1 && owner != "." && zone.Within(in.Question[0].Name, owner) {
+			ns = append(ns, rr)
+		}
+	}
+	return zone.FromRRs(ns)
 }
 
 func rcode(n int) string {

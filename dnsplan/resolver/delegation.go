@@ -37,7 +37,7 @@ func (c *Client) Zone(ctx context.Context, name string) (string, error) {
 		if err != nil || authority {
 			return cut, err
 		}
-		if servers, err = c.delegated(ctx, cut); err != nil {
+		if servers, err = c.nameServers(ctx, cut); err != nil {
 			return "", err
 		}
 	}
@@ -107,7 +107,7 @@ func (c *Client) Authoritative(ctx context.Context, apex string) ([]Server, erro
 	if named := c.named(); len(named) > 0 {
 		return named, nil
 	}
-	return c.delegated(ctx, zone.Canonical(apex))
+	return c.nameServers(ctx, zone.Canonical(apex))
 }
 
 // named returns the servers that the user named.
@@ -120,7 +120,7 @@ func (c *Client) named() []Server {
 	return servers
 }
 
-func (c *Client) delegated(ctx context.Context, apex string) ([]Server, error) {
+func (c *Client) nameServers(ctx context.Context, apex string) ([]Server, error) {
 	names, err := c.Lookup(ctx, apex, dns.TypeNS)
 	if err != nil {
 		return nil, err

@@ -104,6 +104,18 @@ google._domainkey.shop 60 IN TXT "v=DKIM1; p=abc"
 	}
 }
 
+func TestSnapshotKeepsDelegations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, read(t, "example.org.", exampleZone+"_tcp 60 IN NS ns.other.example.\n"))
+	snap := snapshot(t, w, resolver.Source{})
+	if got := data(snap.Zone.Get("_tcp.example.org", dns.TypeNS)); got != "60 ns.other.example." {
+		t.Errorf("_tcp NS = %s, want the delegation", got)
+	}
+	if got := snap.Zone.Get("_imaps._tcp.example.org", dns.TypeSRV); got != nil || len(snap.Findings) != 0 {
+		t.Errorf("_imaps._tcp = %s, findings %s; want nothing", data(got), codes(snap.Findings))
+	}
+}
+
 func TestSnapshotDropsWhatAWildcardGives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, read(t, "example.org.", exampleZone+"* 60 IN CNAME www.provider.example.\n"))

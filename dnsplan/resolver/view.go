@@ -76,8 +76,8 @@ func (v *view) claim(key zone.Key) bool {
 
 func (v *view) one(ctx context.Context, key zone.Key) error {
 	sets, err := v.client.ask(ctx, v.server, key.Name, key.Type)
-	if errors.Is(err, errReferral) && key.Name != v.apex {
-		return nil // the name lies in a zone below
+	if below, ok := errors.AsType[*referral](err); ok {
+		return v.cut(below, err)
 	}
 	if err != nil || len(sets) == 0 {
 		return err
@@ -96,6 +96,20 @@ func (v *view) one(ctx context.Context, key zone.Key) error {
 	}
 	if len(kept) < len(sets) {
 		v.drops = append(v.drops, sets...)
+	}
+	return nil
+}
+
+// cut keeps the delegation that a name lies behind: what is written there is
+// hidden from everybody.
+func (v *view) cut(below *referral, err error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, set := range below.cut {
+		if set.Name == v.apex || !zone.Within(set.Name, v.apex) {
+			return err // a referral up or sideways is a lame server
+		}
+		v.found[set.Key()] = set
 	}
 	return nil
 }
