@@ -41,6 +41,8 @@ type Account struct {
 // firstValidity makes UIDVALIDITY look like the time values that servers use.
 const firstValidity = 1700000000
 
+// newAccount makes an account as a server gives it to a new user: INBOX alone,
+// subscribed.
 func newAccount(o Options, user, password string) *Account {
 	a := &Account{
 		user:       user,
@@ -88,7 +90,8 @@ func canonical(name string) string {
 	return name
 }
 
-// box finds a mailbox that can be opened. The caller holds mu.
+// box finds a mailbox that can be opened; a name that only stands above others
+// cannot. The caller holds mu.
 func (a *Account) box(name string) (*mailbox, error) {
 	b := a.boxes[canonical(name)]
 	if b == nil || b.noSelect {
@@ -97,8 +100,9 @@ func (a *Account) box(name string) (*mailbox, error) {
 	return b, nil
 }
 
-// make adds a mailbox and, as names without content, its parents. The caller
-// holds mu.
+// make adds a mailbox and, as names without content, its parents, as servers
+// with a file system below them do. Each mailbox gets another UIDVALIDITY, also
+// one of a name that was there before: its UIDs begin anew. The caller holds mu.
 func (a *Account) make(name string) *mailbox {
 	for i, r := range name {
 		if string(r) == a.delim && i > 0 && a.boxes[name[:i]] == nil && name[:i]+a.delim != a.prefix {
@@ -123,7 +127,8 @@ func (a *Account) Create(name string, use imap.MailboxAttr) {
 	b.use = use
 }
 
-// Subscribe puts a name on the list of subscriptions.
+// Subscribe puts a name on the list of subscriptions, whether there is such a
+// mailbox or not (RFC 9051, section 6.3.7).
 func (a *Account) Subscribe(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -160,7 +165,8 @@ func (a *Account) Remove(name string, uid imap.UID) error {
 	return nil
 }
 
-// SetFlags replaces the flags of a message, as a user's client does.
+// SetFlags replaces the flags of a message, as a user's client does. A UID
+// that is gone is no error: the user was faster.
 func (a *Account) SetFlags(name string, uid imap.UID, flags ...imap.Flag) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -174,7 +180,8 @@ func (a *Account) SetFlags(name string, uid imap.UID, flags ...imap.Flag) error 
 	return nil
 }
 
-// SetUIDValidity gives a mailbox another UIDVALIDITY; its UIDs stay.
+// SetUIDValidity gives a mailbox another UIDVALIDITY; its UIDs stay, as after
+// a restore from a backup. Clients learn of it when they select it again.
 func (a *Account) SetUIDValidity(name string, validity uint32) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -209,7 +216,8 @@ func (a *Account) UIDValidity(name string) uint32 {
 	return b.validity
 }
 
-// Mailboxes returns the names of the mailboxes that can be opened, sorted.
+// Mailboxes returns the names of the mailboxes that can be opened, in full and
+// in UTF-8, sorted.
 func (a *Account) Mailboxes() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -123,6 +123,7 @@ func (a *appending) readMailbox() (stop bool, err error) {
 	return false, nil
 }
 
+// has reports whether there is a mailbox to append to.
 func (s *session) has(name string) bool {
 	s.acct.mu.Lock()
 	defer s.acct.mu.Unlock()
@@ -189,6 +190,7 @@ func validFlag(f string) bool {
 	return !strings.ContainsAny(f, "(){%*\"\\]") && strings.IndexFunc(f, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
+// readBody reads one message.
 func (a *appending) readBody(m *Message) (stop bool, err error) {
 	limit := a.c.srv.opts.AppendLimit
 	if limit <= 0 {
@@ -254,7 +256,8 @@ func (c *conn) nonSync(size int64) bool {
 	return false
 }
 
-// refusal asks the hook about each message.
+// refusal asks the hook about each message, and returns the answer that its
+// error makes, or nothing.
 func (s *Server) refusal(mailbox string, msgs []Message) string {
 	if s.opts.RefuseAppend == nil {
 		return ""

@@ -23,6 +23,8 @@ var (
 	literalTail = regexp.MustCompile(`(~?)\{(\d{1,18})(\+?)\}[\r\n]*$`)
 )
 
+// readLine reads to the end of the line. One that does not end is not skipped
+// but ends the connection: nothing behind it could be trusted.
 func (c *conn) readLine() (string, error) {
 	line, err := c.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -71,12 +73,16 @@ func (c *conn) next() error {
 	return c.reply("%s %s", tag, refusal)
 }
 
+// awaitsLine reports whether the next line is no command but the client's
+// part of an AUTHENTICATE. DONE, which ends IDLE, needs no such care: it looks
+// like a command without a verb and is handed on.
 func (c *conn) awaitsLine() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.auth != ""
 }
 
+// user returns who has logged in, or nothing.
 func (c *conn) user() string {
 	if c.sess == nil || c.sess.acct == nil {
 		return ""
@@ -177,6 +183,8 @@ func (c *conn) whole(tag, line string) ([]byte, error) {
 	}
 }
 
+// literalSize reads a match of literalTail: the size, and whether the client
+// sends without waiting.
 func literalSize(line string, m []int) (int64, bool) {
 	size, _ := strconv.ParseInt(line[m[4]:m[5]], 10, 64) // at most 18 digits
 	return size, m[6] < m[7]

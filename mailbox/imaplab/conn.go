@@ -136,7 +136,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeLines writes responses of our own.
+// writeLines writes responses of our own. It may only be called where
+// imapserver is between two responses: before a command is handed on, or from
+// within a session's method before that has written.
 func (c *conn) writeLines(lines []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,6 +153,7 @@ func (c *conn) writeLines(lines []string) error {
 	return nil
 }
 
+// reply writes one line of our own.
 func (c *conn) reply(format string, args ...any) error {
 	return c.writeLines([]string{fmt.Sprintf(format, args...)})
 }

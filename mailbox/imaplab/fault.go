@@ -44,6 +44,7 @@ type faults struct {
 	seen    map[string]int
 }
 
+// set begins anew with f.
 func (fs *faults) set(f Faults) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -52,6 +53,7 @@ func (fs *faults) set(f Faults) {
 	fs.seen = make(map[string]int)
 }
 
+// due turns the option, where 0 is none, into a counter.
 func due(n int64) int64 {
 	if n <= 0 {
 		return -1

@@ -7,6 +7,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver"
 )
 
+// List also serves LSUB, which asks for the subscriptions alone.
 func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, o *imap.ListOptions) error {
 	if len(patterns) == 0 { // asks for the delimiter (RFC 9051, section 6.3.9)
 		return w.WriteList(&imap.ListData{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: s.srv.opts.Delim})
@@ -43,7 +44,9 @@ func (s *session) listing(ref string, patterns []string, o *imap.ListOptions) []
 	return out
 }
 
-// listed describes one mailbox, or returns nil when it was not asked for.
+// listed describes one mailbox, or returns nil when it was not asked for. Of
+// the attributes, those for which RFC 5258 and RFC 6154 want a request are
+// given only on request, as old clients choke on them. The caller holds mu.
 func (s *session) listed(name string, o *imap.ListOptions) *imap.ListData {
 	a := s.acct
 	data := &imap.ListData{Mailbox: name, Delim: s.srv.opts.Delim}

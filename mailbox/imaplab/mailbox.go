@@ -41,6 +41,8 @@ func (b *mailbox) touch() uint64 {
 	return b.version
 }
 
+// add stores a message under the next UID. The seconds are kept and what is
+// finer is not, since INTERNALDATE cannot say it.
 func (b *mailbox) add(m Message) imap.UID {
 	if m.Date.IsZero() {
 		m.Date = time.Now()
@@ -52,6 +54,7 @@ func (b *mailbox) add(m Message) imap.UID {
 	return s.uid
 }
 
+// find returns the message of a UID, or nil.
 func (b *mailbox) find(uid imap.UID) *stored {
 	i, ok := slices.BinarySearchFunc(b.msgs, uid, func(m *stored, uid imap.UID) int { return cmp.Compare(m.uid, uid) })
 	if !ok {
@@ -60,14 +63,17 @@ func (b *mailbox) find(uid imap.UID) *stored {
 	return b.msgs[i]
 }
 
+// remove takes messages away.
 func (b *mailbox) remove(gone func(*stored) bool) {
 	before := len(b.msgs)
-	b.msgs = slices.DeleteFunc(slices.Clone(b.msgs), gone)
+	b.msgs = slices.DeleteFunc(b.msgs, gone)
 	if len(b.msgs) != before {
 		b.touch()
 	}
 }
 
+// setFlags replaces the flags of a message; by is the view whose client asked,
+// or nil for the test's own hand.
 func (b *mailbox) setFlags(m *stored, flags []imap.Flag, by *view) {
 	m.flags, m.by = flags, by
 	m.mod = b.touch()
@@ -89,6 +95,7 @@ func (b *mailbox) flags() []imap.Flag {
 	return append(slices.Clone(systemFlags), sortedKeys(keywords)...)
 }
 
+// count tells how many messages have a flag.
 func (b *mailbox) count(flag imap.Flag) uint32 {
 	n := uint32(0)
 	for _, m := range b.msgs {
@@ -99,6 +106,7 @@ func (b *mailbox) count(flag imap.Flag) uint32 {
 	return n
 }
 
+// size is what STATUS calls SIZE (RFC 8438).
 func (b *mailbox) size() int64 {
 	n := int64(0)
 	for _, m := range b.msgs {
@@ -113,7 +121,8 @@ func hasFlag(flags []imap.Flag, want imap.Flag) bool {
 	return slices.ContainsFunc(flags, func(f imap.Flag) bool { return strings.EqualFold(string(f), string(want)) })
 }
 
-// unique keeps the first spelling of each flag.
+// unique keeps the first spelling of each flag, in the order in which they
+// came: a client that asks for "NonJunk" gets back "NonJunk".
 func unique(flags []imap.Flag) []imap.Flag {
 	var out []imap.Flag
 	for _, f := range flags {

@@ -11,6 +11,8 @@ import (
 	"github.com/emersion/go-message/mail"
 )
 
+// Search answers for SEARCH and ESEARCH alike; imapserver writes what was asked
+// for.
 func (s *session) Search(kind imapserver.NumKind, c *imap.SearchCriteria, _ *imap.SearchOptions) (*imap.SearchData, error) {
 	v := s.view
 	if err := s.sync(false); err != nil {
@@ -85,6 +87,8 @@ func (h hit) matches(v *view, c *imap.SearchCriteria) bool {
 	return true
 }
 
+// matchesText looks into header and body as they are stored, encoded words and
+// transfer encodings undone by nobody.
 func (h hit) matchesText(c *imap.SearchCriteria) bool {
 	header := h.header()
 	for _, want := range c.Header {

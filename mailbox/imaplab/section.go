@@ -31,7 +31,8 @@ func section(body []byte, item *imap.FetchItemBodySection) []byte {
 	return partial(body, item.Partial)
 }
 
-// split parts a message behind its empty line.
+// split parts a message behind its empty line. Without one it is all header,
+// which is what Dovecot makes of it.
 func split(body []byte) (head, text []byte) {
 	for i := 0; i < len(body); {
 		n := bytes.IndexByte(body[i:], '\n')
@@ -76,6 +77,8 @@ func contains(names []string, name string) bool {
 	return false
 }
 
+// partial cuts as <offset.size> asks; beyond the end there is nothing, which is
+// no mistake (RFC 9051, section 6.4.5).
 func partial(text []byte, p *imap.SectionPartial) []byte {
 	if p == nil {
 		return text

@@ -228,6 +228,7 @@ func (s *Server) ResetCommands() {
 // maxLogged bounds a line of the command log.
 const maxLogged = 1024
 
+// logCommand keeps a command for Commands.
 func (s *Server) logCommand(line string) {
 	if len(line) > maxLogged {
 		line = line[:maxLogged]
@@ -240,7 +241,8 @@ func (s *Server) logCommand(line string) {
 // SetFaults replaces what goes wrong from now on; counters begin anew.
 func (s *Server) SetFaults(f Faults) { s.faults.set(f) }
 
-// A queue is the listener that imapserver accepts from.
+// A queue is the listener that imapserver accepts from. The real one is
+// accepted from before, so that every connection is known and can be cut.
 type queue struct {
 	addr  net.Addr
 	conns chan net.Conn
@@ -252,6 +254,8 @@ func newQueue(addr net.Addr) *queue {
 	return &queue{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
+// put waits until imapserver takes the connection, and reports false when it
+// no longer does.
 func (q *queue) put(c net.Conn) bool {
 	select {
 	case q.conns <- c:

@@ -28,12 +28,15 @@ func (s *Server) newSession(ic *imapserver.Conn) (imapserver.Session, *imapserve
 	return c.sess, nil, nil
 }
 
+// no is a refusal with a response code (RFC 5530).
 func no(code imap.ResponseCode, text string) error {
 	return &imap.Error{Type: imap.StatusResponseTypeNo, Code: code, Text: text}
 }
 
 func (s *session) Close() error { return nil }
 
+// Login also serves AUTHENTICATE PLAIN. A wrong password costs nothing but the
+// count: tests look at how often a client tries.
 func (s *session) Login(user, password string) error {
 	a, err := s.srv.login(user, password)
 	if err != nil {
@@ -48,6 +51,8 @@ func (s *session) Namespace() (*imap.NamespaceData, error) {
 	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{d}}, nil
 }
 
+// Create refuses what Courier and Dovecot refuse: names outside the personal
+// namespace and names with an empty level.
 func (s *session) Create(name string, o *imap.CreateOptions) error {
 	a := s.acct
 	name = canonical(strings.TrimSuffix(name, a.delim))
@@ -68,6 +73,8 @@ func (s *session) Create(name string, o *imap.CreateOptions) error {
 	return nil
 }
 
+// Delete leaves the name of a mailbox that has others below it (RFC 9051,
+// section 6.3.5).
 func (s *session) Delete(name string) error {
 	a := s.acct
 	name = canonical(name)
@@ -87,6 +94,7 @@ func (s *session) Delete(name string) error {
 	return nil
 }
 
+// children reports whether a name has others below it. The caller holds mu.
 func (a *Account) children(name string) bool {
 	for other := range a.boxes {
 		if strings.HasPrefix(other, name+a.delim) {
@@ -96,6 +104,8 @@ func (a *Account) children(name string) bool {
 	return false
 }
 
+// Rename takes the mailboxes below along; UIDVALIDITY and UIDs stay. INBOX,
+// whose renaming means something else, is refused.
 func (s *session) Rename(from, to string, _ *imap.RenameOptions) error {
 	a := s.acct
 	from, to = canonical(from), canonical(to)
@@ -159,10 +169,13 @@ func (s *session) status(b *mailbox, _ *imap.StatusOptions) *imap.StatusData {
 	return data
 }
 
+// Append is never called: the front keeps the command to itself.
 func (s *session) Append(string, imap.LiteralReader, *imap.AppendOptions) (*imap.AppendData, error) {
 	return nil, errors.New("imaplab: the front speaks APPEND")
 }
 
+// Select remembers which messages the client is told of: sequence numbers are
+// positions among these.
 func (s *session) Select(name string, o *imap.SelectOptions) (*imap.SelectData, error) {
 	s.acct.mu.Lock()
 	defer s.acct.mu.Unlock()
@@ -194,6 +207,7 @@ func (s *session) Unselect() error {
 	return nil
 }
 
+// Poll is called by imapserver at the end of every command.
 func (s *session) Poll(_ *imapserver.UpdateWriter, allowExpunge bool) error {
 	return s.sync(allowExpunge)
 }
@@ -207,6 +221,8 @@ func (s *session) sync(allowExpunge bool) error {
 	return s.front.writeLines(s.view.news(allowExpunge))
 }
 
+// Idle takes the channel before it looks, so that a change between the look
+// and the wait is not missed.
 func (s *session) Idle(_ *imapserver.UpdateWriter, stop <-chan struct{}) error {
 	if s.view == nil {
 		<-stop

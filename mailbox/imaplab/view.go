@@ -24,13 +24,16 @@ type view struct {
 
 var errReadOnly = &imap.Error{Type: imap.StatusResponseTypeNo, Text: "Mailbox is read-only"}
 
+// changed returns a channel that is closed with the next change.
 func (v *view) changed() <-chan struct{} {
 	v.acct.mu.Lock()
 	defer v.acct.mu.Unlock()
 	return v.box.changed
 }
 
-// news returns the untagged responses that bring the client up to date.
+// news returns the untagged responses that bring the client up to date. While
+// EXPUNGE is not allowed, sequence numbers must not move (RFC 9051, section
+// 7.5.1), and messages that are gone keep theirs until it is.
 func (v *view) news(allowExpunge bool) []string {
 	v.acct.mu.Lock()
 	defer v.acct.mu.Unlock()
@@ -81,7 +84,9 @@ type hit struct {
 	flags []imap.Flag // as they were under the mutex
 }
 
-// hits finds the messages of a set among those that the client knows.
+// hits finds the messages of a set among those that the client knows. They are
+// written to the client after the mutex has been given back: one that does not
+// read must not hold up deliveries.
 func (v *view) hits(set imap.NumSet) []hit {
 	v.acct.mu.Lock()
 	defer v.acct.mu.Unlock()
@@ -133,6 +138,8 @@ func (v *view) static(set imap.NumSet) imap.NumSet {
 	return set
 }
 
+// bounds puts the last number in place of "*", for which go-imap has 0. "n:*"
+// therefore always means the last message, also where that is below n.
 func bounds[N uint32 | imap.UID](start, stop, last N) (N, N) {
 	if start == 0 {
 		start = last
@@ -143,6 +150,8 @@ func bounds[N uint32 | imap.UID](start, stop, last N) (N, N) {
 	return min(start, stop), max(start, stop)
 }
 
+// Fetch sets \Seen where a body is asked for without PEEK, and nothing at all
+// after EXAMINE.
 func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, o *imap.FetchOptions) error {
 	v := s.view
 	if err := s.sync(false); err != nil {
@@ -162,6 +171,8 @@ func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, o *imap.Fetc
 	return nil
 }
 
+// fetch writes one response. The UID always comes first: imapclient loses a
+// body that comes before it.
 func (h hit) fetch(w *imapserver.FetchResponseWriter, o *imap.FetchOptions) error {
 	w.WriteUID(h.uid)
 	if o.Flags {
@@ -195,6 +206,8 @@ func (h hit) fetch(w *imapserver.FetchResponseWriter, o *imap.FetchOptions) erro
 
 func (m *stored) header() textproto.Header { return parseHeader(m.body) }
 
+// Store answers with the flags as they are afterwards, which need not be those
+// that were asked for.
 func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, f *imap.StoreFlags, _ *imap.StoreOptions) error {
 	v := s.view
 	if v.readOnly {
@@ -233,7 +246,7 @@ func (v *view) store(set imap.NumSet, op imap.StoreFlagsOp, flags []imap.Flag) {
 	}
 }
 
-// keep drops what the server cannot store.
+// keep drops what the server cannot store, without a word, as servers do.
 func (s *Server) keep(flags []imap.Flag) []imap.Flag {
 	if !s.opts.NoKeywords {
 		return flags
@@ -241,6 +254,7 @@ func (s *Server) keep(flags []imap.Flag) []imap.Flag {
 	return slices.DeleteFunc(slices.Clone(flags), func(f imap.Flag) bool { return !hasFlag(systemFlags, f) })
 }
 
+// Expunge removes; the client is told by the poll that follows.
 func (s *session) Expunge(_ *imapserver.ExpungeWriter, uids *imap.UIDSet) error {
 	v := s.view
 	if v.readOnly {
@@ -262,6 +276,7 @@ func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 	return data, err
 }
 
+// Move tells the new UIDs before the messages go (RFC 6851, section 4.3).
 func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) error {
 	v := s.view
 	if v.readOnly {

@@ -22,6 +22,8 @@ type postbag struct {
 	n    int
 }
 
+// newPostbag begins the mail of one user: another user of the same seed gets
+// other mail.
 func newPostbag(seed uint64, user string) *postbag {
 	h := uint64(0)
 	for _, r := range user {
@@ -94,6 +96,7 @@ func (p *postbag) fill(a *imaplab.Account, n, attachment int) error {
 	return nil
 }
 
+// pick draws one of several.
 func pick[T any](p *postbag, from []T) T { return from[p.rand.IntN(len(from))] }
 
 // date is a moment between 1998 and 2024, to the second.
@@ -101,12 +104,14 @@ func (p *postbag) date() time.Time {
 	return time.Unix(883612800+p.rand.Int64N(851990400), 0).In(pick(p, zones))
 }
 
+// header writes the usual fields, with a Message-ID that comes once.
 func (p *postbag) header(subject string, date time.Time) string {
 	p.n++
 	return fmt.Sprintf("From: %s\r\nTo: %s@example.org\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%d.%s.%d@customer.example>\r\n",
 		pick(p, people), p.user, subject, date.Format(time.RFC1123Z), p.n, p.user, p.rand.Uint32())
 }
 
+// prose writes lines of text, which mean nothing.
 func (p *postbag) prose(lines int) string {
 	var b strings.Builder
 	for range lines {
@@ -126,7 +131,9 @@ func (p *postbag) ordinary() imaplab.Message {
 	return imaplab.Message{Body: []byte(body), Date: date, Flags: pick(p, flags)}
 }
 
-// odd returns the messages that copies stumble over.
+// odd returns the messages that copies stumble over: where one takes a shortcut
+// (the Message-ID for the identity, the parsed for the stored), one of these is
+// lost, doubled or altered.
 func (p *postbag) odd(attachment int) []imaplab.Message {
 	date := p.date()
 	message := func(body string) imaplab.Message {

@@ -131,6 +131,8 @@ func (d *Domain) Close() error {
 	return errors.Join(errs...)
 }
 
+// startKeys makes what the zones and the servers need: certificates, DKIM keys
+// of both kinds that providers use, and the key for updates and transfers.
 func (d *Domain) startKeys(Options) (err error) {
 	if d.ca, err = newAuthority(); err != nil {
 		return err
@@ -145,6 +147,8 @@ func (d *Domain) startKeys(Options) (err error) {
 	return err
 }
 
+// startDNS serves all zones from one lab: who is asked at 192.0.2.53 is the
+// primary of every one of them, and the secondary holds the same.
 func (d *Domain) startDNS(o Options) error {
 	zs, err := d.zones(o)
 	if err != nil {
@@ -164,6 +168,8 @@ func (d *Domain) startDNS(o Options) error {
 	return nil
 }
 
+// startIMAP opens the old server with the names of Courier and of Dovecot's
+// Maildir++, and the new one with those of everybody else.
 func (d *Domain) startIMAP(o Options) error {
 	o.Old.Delim, o.Old.Prefix = '.', "INBOX."
 	o.New.Delim, o.New.Prefix = '/', ""
@@ -195,6 +201,8 @@ func (d *Domain) startIMAP(o Options) error {
 	return nil
 }
 
+// startExchangers opens what the MX records point to. They look for accounts
+// when mail comes, so that a test may replace one.
 func (d *Domain) startExchangers(Options) (err error) {
 	for _, x := range []struct {
 		exchanger **Exchanger
@@ -235,6 +243,9 @@ func (d *Domain) startExchangers(Options) (err error) {
 	return nil
 }
 
+// startSubmission opens the provider's two ports for users. What they send is
+// signed twice, by the key that the owner publishes and by the one that the
+// provider does.
 func (d *Domain) startSubmission(Options) error {
 	for _, s := range []struct {
 		server   **Submission
@@ -270,6 +281,8 @@ func (d *Domain) startSubmission(Options) error {
 	return nil
 }
 
+// fill puts mail into the accounts of the old server, most of it into the
+// first.
 func (d *Domain) fill(o Options) error {
 	for i, share := range []int{50, 35, 15} {
 		p := d.People[i]
@@ -291,5 +304,6 @@ func (d *Domain) Trust() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 }
 
-// client asks the DNS as the rest of the world does.
+// client asks the DNS as the rest of the world does: through a resolver, which
+// here forgets at once, so that no test waits for a TTL to run out.
 func (d *Domain) client() *resolver.Client { return &resolver.Client{Resolver: d.Resolver.Addr()} }

@@ -71,6 +71,8 @@ func (e *exchange) Mail(from string, _ *smtp.MailOptions) error {
 	return nil
 }
 
+// Rcpt refuses unknown users at once, as it should be: a bounce afterwards
+// would go to whoever was named as the sender.
 func (e *exchange) Rcpt(to string, _ *smtp.RcptOptions) error {
 	a := e.x.o.Account(to)
 	if a == nil {
@@ -81,6 +83,7 @@ func (e *exchange) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
+// Data delivers to each recipient on its own, since the trace names one.
 func (e *exchange) Data(r io.Reader) error {
 	if err := e.letter.read(r); err != nil {
 		return err
@@ -117,6 +120,7 @@ func (e *exchange) trace(to string, now time.Time) []byte {
 	return b.Bytes()
 }
 
+// literal writes an address as it stands in brackets (RFC 5321, section 4.1.3).
 func literal(ip netip.Addr) string {
 	if ip.Is6() {
 		return "IPv6:" + ip.String()

@@ -40,6 +40,8 @@ type authority struct {
 	next int64
 }
 
+// newAuthority makes the lab's own certificate authority. It lives as long as
+// the lab and its key is nowhere written down.
 func newAuthority() (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -59,6 +61,7 @@ func newAuthority() (*authority, error) {
 	return &authority{cert: cert, key: key, pem: text, next: 2}, nil
 }
 
+// certificate is what all certificates of the lab have in common.
 func certificate(serial int64, name string) *x509.Certificate {
 	now := time.Now()
 	return &x509.Certificate{

@@ -95,7 +95,9 @@ func (d *Domain) exchanger(ctx context.Context, domain string) (string, error) {
 	return addr, nil
 }
 
-// peer tells where a sender of that name seems to connect from.
+// peer tells where a sender of that name seems to connect from: on loopback
+// the real address is the same for all, and the name in the EHLO is believed
+// instead, which no receiver outside a lab may do.
 func (d *Domain) peer(helo string) netip.Addr {
 	data, err := d.client().Lookup(context.Background(), helo, dns.TypeA)
 	if err != nil || len(data) == 0 {

@@ -76,6 +76,8 @@ type tracked struct {
 	implicit bool
 }
 
+// Accept puts TLS above the tracked connection, since go-smtp knows TLS by the
+// type of what it gets.
 func (t tracked) Accept() (net.Conn, error) {
 	c, err := t.s.listener.Accept()
 	if err != nil {
@@ -94,6 +96,7 @@ func (t tracked) Accept() (net.Conn, error) {
 func (t tracked) Close() error   { return t.s.listener.Close() }
 func (t tracked) Addr() net.Addr { return t.s.listener.Addr() }
 
+// A trackedConn is forgotten when it is closed.
 type trackedConn struct {
 	net.Conn
 	s *smtpServer
@@ -127,7 +130,8 @@ func (l *letter) read(r io.Reader) error {
 }
 
 // hand gives a letter to the mail exchanger at addr. Helo is how the sender
-// names itself.
+// names itself. When ctx ends the connection is closed, which is what go-smtp
+// notices.
 func hand(ctx context.Context, addr, helo string, l letter) error {
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -85,6 +85,8 @@ func (u *submission) Auth(string) (sasl.Server, error) {
 func (u *submission) Reset()        { u.letter = letter{} }
 func (u *submission) Logout() error { return nil }
 
+// Mail lets users send as themselves alone. Without that, alignment would say
+// nothing about who sent.
 func (u *submission) Mail(from string, _ *smtp.MailOptions) error {
 	switch {
 	case u.user == "":
@@ -107,6 +109,8 @@ func (u *submission) Rcpt(to string, _ *smtp.RcptOptions) error {
 // relayTime bounds the hand-over while the user waits for the answer.
 const relayTime = 20 * time.Second
 
+// Data answers with a temporary error where the hand-over fails: the lab has
+// no queue, and the sender is the one to know.
 func (u *submission) Data(r io.Reader) error {
 	if err := u.letter.read(r); err != nil {
 		return err
@@ -145,6 +149,7 @@ func (s *Submission) relay(ctx context.Context, user string, l letter) error {
 // signed are the header fields that a provider's signature covers.
 var signed = []string{"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"}
 
+// sign puts the signature on top of the message.
 func (g Signature) sign(body []byte) ([]byte, error) {
 	var out bytes.Buffer
 	err := dkim.Sign(&out, bytes.NewReader(body), &dkim.SignOptions{

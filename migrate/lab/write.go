@@ -26,6 +26,8 @@ var newMailboxes = []struct {
 	{"Archive", imap.MailboxAttrArchive},
 }
 
+// configFile is written as a user would, with names and ports as on the
+// Internet; that they lead to loopback stands in the last section alone.
 const configFile = `# The move of a domain that lives on this machine alone.
 domain: example.org
 provider: ./provider.yaml
@@ -60,6 +62,7 @@ rehearsal:
 <CONNECT>  ca: ca.pem
 `
 
+// providerFile describes the lab's provider in the format of the catalogue.
 const providerFile = `name: lab
 title: Provider of the lab
 mx:
@@ -146,6 +149,8 @@ func (d *Domain) Write(dir string) error {
 	)
 }
 
+// accounts writes accounts.csv with the passwords in it, which the program takes
+// from a file that nobody else can read.
 func (d *Domain) accounts() (string, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)

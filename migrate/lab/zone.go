@@ -63,6 +63,8 @@ out IN A 203.0.113.20
 // sourceIP is where the provider's mail comes from.
 const sourceIP = "198.51.100.25"
 
+// zones fills in the zone files. The keys are split into strings of 255 octets,
+// as a real key of 2048 bits has to be.
 func (d *Domain) zones(o Options) ([]zone.Zone, error) {
 	old, err := keyRecord(d.keys[oldSelector])
 	if err != nil {
