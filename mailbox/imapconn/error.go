@@ -99,14 +99,14 @@ func Class(err error) Category {
 		return ClassNone
 	case errors.Is(err, ErrCancelled):
 		return ClassCancelled
+	case errors.Is(err, ErrInsecure), untrusted(err):
+		return ClassTLS
 	case errors.As(err, &answer):
 		return answer.class(errors.Is(err, ErrLogin))
 	case errors.Is(err, ErrLogin):
 		return ClassLogin
 	case errors.Is(err, ErrUnusable):
 		return ClassUnusable
-	case errors.Is(err, ErrInsecure), untrusted(err):
-		return ClassTLS
 	case errors.Is(err, ErrForbidden):
 		return ClassPermission
 	case errors.Is(err, ErrNoMove):

@@ -93,17 +93,17 @@ func (g *guard) judge(line string) string {
 		return ""
 	}
 	if verb != "UID" || len(f) < 4 {
-		return printable(verb)
+		return "command " + printable(verb)
 	}
 	switch sub := strings.ToUpper(f[2]); {
 	case g.within:
-		return printable("UID " + sub + " with a literal")
+		return "command UID " + printable(sub) + " with a literal"
 	case sub == "SEARCH":
 		return ""
 	case sub == "FETCH":
 		return peeks(strings.ToUpper(f[3]))
 	default:
-		return printable("UID " + sub)
+		return "command UID " + printable(sub)
 	}
 }
 

@@ -1,0 +1,69 @@
+package imapconn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+)
+
+func TestClass(t *testing.T) {
+	t.Parallel()
+	no := func(code, text string) error {
+		return fmt.Errorf("append: %w", &imapconn.ResponseError{Status: "NO", Code: code, Text: text})
+	}
+	tests := []struct {
+		err  error
+		want imapconn.Category
+	}{
+		{nil, imapconn.ClassNone},
+		{no("", "mailbox does not like it"), imapconn.ClassRefused},
+		{no("INUSE", ""), imapconn.ClassTemporary},
+		{no("UNAVAILABLE", "Maximum number of connections from user+IP exceeded"), imapconn.ClassTemporary},
+		{no("LIMIT", "message too large"), imapconn.ClassRefused},
+		{no("LIMIT", "too many commands"), imapconn.ClassTemporary},
+		{no("TOOBIG", ""), imapconn.ClassRefused},
+		{no("OVERQUOTA", "Not enough disk quota"), imapconn.ClassQuota},
+		{no("OVERQUOTA", "Account exceeded command or bandwidth limits"), imapconn.ClassTemporary},
+		{no("", "Quota exceeded (mailbox for user is full)"), imapconn.ClassQuota},
+		{no("", "Request is throttled. Suggested Backoff Time: 299961 milliseconds"), imapconn.ClassTemporary},
+		{no("TRYCREATE", ""), imapconn.ClassMissing},
+		{no("NOPERM", ""), imapconn.ClassPermission},
+		{no("EXPIRED", ""), imapconn.ClassLogin},
+		{no("", "User is authenticated but not connected."), imapconn.ClassUnusable},
+		{&imapconn.ResponseError{Status: "BAD", Text: "Invalid system flag"}, imapconn.ClassRefused},
+		{&imapconn.ResponseError{Status: "BYE"}, imapconn.ClassTemporary},
+		{fmt.Errorf("x: %w: %w", imapconn.ErrLogin, no("", "no")), imapconn.ClassLogin},
+		{fmt.Errorf("x: %w: %w", imapconn.ErrLogin, no("UNAVAILABLE", "no")), imapconn.ClassTemporary},
+		{fmt.Errorf("x: %w: %w", imapconn.ErrCancelled, io.EOF), imapconn.ClassCancelled},
+		{io.ErrUnexpectedEOF, imapconn.ClassTemporary},
+		{context.DeadlineExceeded, imapconn.ClassTemporary},
+		{imapconn.ErrForbidden, imapconn.ClassPermission},
+		{errors.New("else"), imapconn.ClassUnknown},
+	}
+	for _, tt := range tests {
+		if got := imapconn.Class(tt.err); got != tt.want {
+			t.Errorf("Class(%v) = %q, want %q", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestThrottleDelay(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"Request is throttled. Suggested Backoff Time: 299961 milliseconds": 299961 * time.Millisecond,
+		"suggested backoff time:5 MILLISECONDS":                             5 * time.Millisecond,
+		"Suggested Backoff Time: 999999999 milliseconds":                    24 * time.Hour,
+		"Suggested Backoff Time: 99999999999999 milliseconds":               0,
+		"wait": 0,
+	} {
+		got, ok := imapconn.ThrottleDelay(fmt.Errorf("x: %w", &imapconn.ResponseError{Status: "NO", Text: text}))
+		if got != want || ok != (want > 0) {
+			t.Errorf("ThrottleDelay(%q) = %v, %v; want %v", text, got, ok, want)
+		}
+	}
+}
