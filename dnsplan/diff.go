@@ -20,8 +20,21 @@ func (m *move) diff(before zone.Zone, stage Stage) []Change {
 		c.Action = c.action()
 		cs = append(cs, c)
 	}
-	slices.SortFunc(cs, func(a, b Change) int { return zone.Compare(a.RRset(), b.RRset()) })
+	slices.SortFunc(cs, order)
 	return cs
+}
+
+// order sorts by name, and at a name puts what goes before what comes: a CNAME
+// has room only when everything else has left.
+func order(a, b Change) int {
+	x, y := a.RRset(), b.RRset()
+	if x.Name == y.Name && (a.Action == Delete) != (b.Action == Delete) {
+		if a.Action == Delete {
+			return -1
+		}
+		return 1
+	}
+	return zone.Compare(x, y)
 }
 
 // sentence joins reasons; they begin in lower case.

@@ -34,7 +34,7 @@ func (m *move) discovery() {
 		k := zone.Key{Name: r.Name, Type: typ}
 		s, ok := want[k]
 		if !ok {
-			s = zone.RRset{Name: r.Name, Type: typ, TTL: m.low()}
+			s = zone.RRset{Name: r.Name, Type: typ, TTL: m.settle()}
 			order = append(order, k)
 		}
 		s.Data = append(s.Data, data)

@@ -62,6 +62,17 @@ func (m *move) atTarget(s *zone.RRset) bool {
 	return false
 }
 
+// ours reports whether every host of an MX set is one of the provider's: then
+// the mail is there already, even if the set wants tidying.
+func (m *move) ours(s *zone.RRset) bool {
+	xs := exchanges(s)
+	return len(xs) > 0 && !slices.ContainsFunc(xs, func(x exchangeOf) bool {
+		return !slices.ContainsFunc(append([][]provider.Exchange{m.need.MX}, m.need.Also...), func(set []provider.Exchange) bool {
+			return slices.ContainsFunc(set, func(y provider.Exchange) bool { return zone.Canonical(y.Host) == x.host })
+		})
+	})
+}
+
 // exchange replaces the MX set as a whole: an old host left at any preference
 // would go on taking part of the mail.
 func (m *move) exchange() {
@@ -87,8 +98,8 @@ func (m *move) look() {
 			"give a transfer or a zone file as dns.snapshot to have all of it looked at")
 	}
 	for _, v := range m.need.Missing {
-		m.find(finding.Warn, finding.AfterVerification, fmt.Sprintf("%s (%s) is shown by the console once the domain is verified", v.Title, v.Name),
-			"apply prepare, verify the domain, then put the value under vars: "+v.Where, v.Name)
+		m.find(finding.Warn, finding.AfterVerification, m.in.Provider.Title+" shows some values only once the domain is verified",
+			"apply prepare, verify the domain, put the values under vars, and plan again", fmt.Sprintf("%s: %s; in: %s", v.Name, v.Title, v.Where))
 	}
 	m.lookMX()
 	if m.moving {
@@ -112,7 +123,7 @@ func (m *move) lookMX() {
 	case len(xs) == 0 && (m.get(m.domain, dns.TypeA) != nil || m.get(m.domain, dns.TypeAAAA) != nil):
 		m.find(finding.Warn, finding.ImplicitMX, "there is no MX: mail goes to the address of the domain itself until now",
 			"make sure that the server there is the source; the switch adds the MX")
-	case !m.moving && !slices.EqualFunc(tiers(xs), tiers(wanted(m.need.MX)), slices.Equal):
+	case m.atTarget(now) && !slices.EqualFunc(tiers(xs), tiers(wanted(m.need.MX)), slices.Equal):
 		m.find(finding.Note, finding.EquivalentMX, "the MX set is an older form that "+m.in.Provider.Title+" still accepts; it is left alone", "", now.Data...)
 	}
 	var bad, gateways []string

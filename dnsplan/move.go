@@ -28,8 +28,8 @@ type move struct {
 	need    provider.Records
 	z       zone.Zone // as it is after the stages so far
 	history []Change  // what was applied, and the changes of the stages so far
-	moving  bool      // the MX is not yet the provider's
-	moved   bool      // the MX was not the provider's at first
+	moving  bool      // some mail does not go to the provider yet
+	moved   bool      // some mail did not at first
 
 	changes    []Change
 	findings   []finding.Finding
@@ -64,8 +64,8 @@ func (m *move) run() error {
 			"replace it by A and AAAA records, or by the DNS host's own kind of alias", c.Data...)
 		return nil
 	}
-	m.moving = !m.atTarget(m.get(m.domain, dns.TypeMX))
-	m.moved = !m.atTarget(m.in.Origin.Get(m.domain, dns.TypeMX))
+	m.moving = !m.ours(m.get(m.domain, dns.TypeMX))
+	m.moved = !m.ours(m.in.Origin.Get(m.domain, dns.TypeMX))
 	m.look()
 	for _, s := range []struct {
 		stage Stage
@@ -211,7 +211,8 @@ func (m *move) edited(k zone.Key, why string) {
 	}
 }
 
-// find adds a finding about the domain.
+// find adds a finding about the domain. One that is there already gets the
+// further evidence.
 func (m *move) find(sev finding.Severity, code finding.Code, text, fix string, evidence ...string) {
 	m.findAbout(strings.TrimSuffix(m.domain, "."), sev, code, text, fix, evidence...)
 }
@@ -224,10 +225,17 @@ func (m *move) findAbout(subject string, sev finding.Severity, code finding.Code
 		evidence = append(slices.Clone(evidence[:maxEvidence]), fmt.Sprintf("and %d more", more))
 	}
 	f := finding.Finding{Severity: sev, Code: code, Subject: subject, Text: text, Fix: fix, Evidence: append([]string{}, evidence...)}
-	if !slices.ContainsFunc(m.findings, func(g finding.Finding) bool {
+	at := slices.IndexFunc(m.findings, func(g finding.Finding) bool {
 		return g.Code == f.Code && g.Subject == f.Subject && g.Text == f.Text
-	}) {
+	})
+	if at < 0 {
 		m.findings = append(m.findings, f)
+		return
+	}
+	for _, e := range f.Evidence {
+		if g := &m.findings[at]; !slices.Contains(g.Evidence, e) && len(g.Evidence) <= maxEvidence {
+			g.Evidence = append(g.Evidence, e)
+		}
 	}
 }
 

@@ -33,8 +33,8 @@ func (m *move) verification() {
 func (m *move) occupied(r provider.Record) bool {
 	for name := r.Name; name != m.z.Origin && name != "."; name = parent(name) {
 		if ns := m.get(name, dns.TypeNS); ns != nil {
-			m.findAbout(r.Name, finding.Block, finding.Occluded, "a delegation of "+name+" hides every record below it",
-				"create the record in the zone of "+name+", or take the delegation back", ns.Data...)
+			m.findAbout(name, finding.Block, finding.Occluded, "a delegation to "+strings.Join(ns.Data, ", ")+" hides the records that the provider needs below it",
+				"create them there, or take the delegation back", r.Name+" "+r.Type)
 			return true
 		}
 	}

@@ -1,7 +1,9 @@
 package dnsplan
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
@@ -79,6 +81,18 @@ type Difference struct {
 	Key  zone.Key
 	Want *zone.RRset // nil: expected to be absent
 	Got  *zone.RRset // nil: absent
+}
+
+// String names the RRset, what was expected of it and what is there.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s %s: want %s, got %s", d.Key.Name, zone.RRset{Type: d.Key.Type}.TypeName(), shown(d.Want), shown(d.Got))
+}
+
+func shown(s *zone.RRset) string {
+	if s == nil {
+		return "nothing"
+	}
+	return strings.Join(s.Data, " | ")
 }
 
 // Stale compares the live zone with what the plan expects before a stage, and

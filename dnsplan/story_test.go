@@ -49,7 +49,7 @@ type story struct {
 func TestStories(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../testdata/plan/*.txtar")
-	if err != nil || len(files) < 1 {
+	if err != nil || len(files) < 25 {
 		t.Fatalf("%d stories, err %v", len(files), err)
 	}
 	for _, file := range files {

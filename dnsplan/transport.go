@@ -37,7 +37,6 @@ func (m *move) lookSTS() {
 	}
 	m.lookPolicyHost()
 	if m.in.Policy == "" {
-		m.notMeasured("MTA-STS policy of " + m.domain)
 		m.find(finding.Warn, finding.STSNotMeasured, "the domain has an MTA-STS policy, and nobody has looked at it: if it does not list the new exchanges, senders will refuse them",
 			"add the new exchanges to the policy, change its id, and plan again where it can be fetched", m.hosts()...)
 		return

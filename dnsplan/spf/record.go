@@ -251,13 +251,14 @@ func (r Record) String() string {
 	return b.String()
 }
 
-// String returns the term in its shortest form; a pass is not written.
+// String returns the term in its shortest form.
 func (t Term) String() string {
 	if t.Modifier {
 		return t.Name + "=" + t.Domain
 	}
 	s := t.Name
-	if t.Qualifier != Pass {
+	// +all is written out: it is too far-reaching to be overlooked.
+	if t.Qualifier != Pass || t.Name == "all" {
 		s = string(rune(t.Qualifier)) + s
 	}
 	switch t.Name {
