@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emersion/go-imap/v2"
+
 	"github.com/mxmove/mxmove/mailbox/journal"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
@@ -36,6 +40,7 @@ type AccountResult struct {
 // A MailboxResult is what a run did for one mailbox.
 type MailboxResult struct {
 	Source, Target string // as people see the names
+	Use            imap.MailboxAttr
 	Tally          Tally
 	Sent           int
 	Bytes          int64
@@ -73,5 +78,41 @@ func (r Result) Err() error {
 // only where the run as a whole ended early: ErrLimit, ErrStopped, the cause
 // of ctx, or a journal that cannot be written.
 func (c *Copier) Copy(ctx context.Context, accounts []Account) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	r := newRun(c, c.Options)
+	res := Result{Accounts: make([]AccountResult, len(accounts))}
+	var g errgroup.Group
+	g.SetLimit(r.o.Accounts)
+	for i := range accounts {
+		result := &res.Accounts[i]
+		result.Account = accounts[i].Name
+		g.Go(func() error {
+			if result.Err = r.spent(ctx); result.Err == nil {
+				(&carrier{run: r, account: &accounts[i], result: result}).carry(ctx)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // errors are in the results
+	for _, a := range res.Accounts {
+		res.Sent += a.Sent
+		res.Bytes += a.Bytes
+	}
+	tally := res.Tally()
+	r.emit(Event{Type: RunDone, Total: tally.Messages, Done: tally.Settled(), Bytes: res.Bytes, Tally: &tally})
+	return res, res.ended(ctx)
+}
+
+// ended returns why the run as a whole ended before its time, nil when it did
+// not.
+func (r Result) ended(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	err := r.Err()
+	for _, whole := range []error{ErrStopped, ErrLimit} {
+		if errors.Is(err, whole) {
+			return whole
+		}
+	}
+	return nil
 }

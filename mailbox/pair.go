@@ -20,8 +20,8 @@ type Pair struct {
 	TargetWire string           `json:"-"`      // as the server writes it, or will
 	Use        imap.MailboxAttr `json:"use,omitempty"`
 	Rule       Rule             `json:"rule"`
-	Create     bool             `json:"create"` // does not exist at the target yet
-	Subscribed bool             `json:"subscribed"`
+	Create     bool             `json:"create"`         // does not exist at the target yet
+	Subscribe  bool             `json:"subscribe"`      // subscribed at the source and not yet at the target
 	Skip       string           `json:"skip,omitempty"` // why the mailbox is left out; empty when it is copied
 }
 
@@ -100,7 +100,7 @@ func (p *pairer) findRoles() {
 
 // pair decides about one mailbox.
 func (p *pairer) pair(m Mailbox) Pair {
-	pair := Pair{Source: m.Name, SourceWire: m.Wire, Use: p.role[m.Wire], Subscribed: m.Subscribed}
+	pair := Pair{Source: m.Name, SourceWire: m.Wire, Use: p.role[m.Wire]}
 	if pair.Skip = p.skip(m); pair.Skip != "" {
 		pair.Rule = RuleSame
 		p.note(finding.MailboxLeftOut, finding.Note, m.Name, "the mailbox is left out: "+pair.Skip,
@@ -110,6 +110,7 @@ func (p *pairer) pair(m Mailbox) Pair {
 	pair.Target, pair.Rule = p.translate(m)
 	box, ok := p.target.find(pair.Target)
 	pair.Create = !ok || !selectable(box)
+	pair.Subscribe = m.Subscribed && !(ok && box.Subscribed)
 	pair.TargetWire = wire.EncodeName(pair.Target)
 	if ok {
 		pair.TargetWire = box.Wire

@@ -10,7 +10,7 @@ import (
 // Doubt remembers messages that were sent again after two looks had not found
 // them: the first attempt may still come to light, and is then a double.
 func (p *Page) Doubt(ctx context.Context, ms []Message) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		for _, m := range ms {
 			_, err := tx.ExecContext(ctx, `INSERT INTO copy_doubt
 				(pair, reverse, target_validity, audits, size, date, header) VALUES ($1, $2, $3, 0, $4, $5, $6)`,
@@ -59,7 +59,7 @@ const doubtAudits = 2
 // Audited counts an audit of the target mailbox; doubts that were watched for
 // long enough are closed.
 func (p *Page) Audited(ctx context.Context) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		key := []any{p.pair, p.reverse(), p.key.TargetValidity}
 		_, err := tx.ExecContext(ctx, `UPDATE copy_doubt SET audits = audits + 1
 			WHERE pair = $1 AND reverse = $2 AND target_validity = $3`, key...)

@@ -35,7 +35,7 @@ type Intent struct {
 // intent is durable and the batch may be sent.
 func (p *Page) Begin(ctx context.Context, in Intent) (int64, error) {
 	var id int64
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `INSERT INTO copy_intent
 			(id, pair, reverse, source_validity, target_validity, look, stored, made, messages)
 			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, 0, $6, $7 FROM copy_intent WHERE true
@@ -48,11 +48,12 @@ func (p *Page) Begin(ctx context.Context, in Intent) (int64, error) {
 	return id, nil
 }
 
-// Stored notes that the target took the batch but did not name the UIDs: the
-// intent stays open until a look finds them.
-func (p *Page) Stored(ctx context.Context, id int64) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE copy_intent SET stored = 1 WHERE id = $1 AND pair = $2`, id, p.pair)
+// Stored notes that the target took these messages of a batch but did not name
+// their UIDs: the intent stays open until a look finds them.
+func (p *Page) Stored(ctx context.Context, id int64, taken []Message) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE copy_intent SET stored = 1, messages = $1
+			WHERE id = $2 AND pair = $3`, pack(taken), id, p.pair)
 		return err
 	})
 	if err != nil {
@@ -64,7 +65,7 @@ func (p *Page) Stored(ctx context.Context, id int64) error {
 // Done closes intents and notes what is now known to be at the target. With
 // no runs the batch is known not to be there.
 func (p *Page) Done(ctx context.Context, runs []Run, ids ...int64) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		for _, id := range ids {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM copy_intent WHERE id = $1 AND pair = $2`, id, p.pair); err != nil {
 				return err
@@ -115,7 +116,7 @@ func (p *Page) Intents(ctx context.Context) ([]Intent, error) {
 // that a new UIDVALIDITY brings decides about their messages.
 func (p *Page) Stale(ctx context.Context) (int64, error) {
 	var n int64
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM copy_intent WHERE pair = $1 AND reverse = $2
 			AND (source_validity <> $3 OR target_validity <> $4)`,
 			p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity)

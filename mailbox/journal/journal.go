@@ -49,45 +49,87 @@ type Page struct {
 	pair int64
 }
 
-// Page opens the page of a key, a new one when there is none.
+// Page opens the page of a key. Nothing is written before there is something
+// to remember.
 func (j *Journal) Page(ctx context.Context, k Key) (*Page, error) {
 	p := &Page{j: j, key: k}
-	old, new := text(k.Source), text(k.Target)
-	if k.Reverse {
-		old, new = new, old
-	}
-	err := j.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO copy_pair (id, account, old_mailbox, new_mailbox)
-			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3 FROM copy_pair WHERE true
-			ON CONFLICT (account, old_mailbox, new_mailbox) DO NOTHING`, text(k.Account), old, new)
-		if err != nil {
-			return err
-		}
-		return tx.QueryRowContext(ctx, `SELECT id FROM copy_pair
-			WHERE account = $1 AND old_mailbox = $2 AND new_mailbox = $3`,
-			text(k.Account), old, new).Scan(&p.pair)
-	})
-	if err != nil {
+	err := p.find(ctx, j.db)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("journal page of %s: %w", k.Account, err)
 	}
 	return p, nil
 }
 
-// Key returns what the page is about.
-func (p *Page) Key() Key { return p.key }
+// names returns the mailboxes of the old and of the new server.
+func (p *Page) names() (old, new string) {
+	old, new = text(p.key.Source), text(p.key.Target)
+	if p.key.Reverse {
+		old, new = new, old
+	}
+	return old, new
+}
 
-// change runs fn in one transaction, durable when it returns nil.
-func (j *Journal) change(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := j.db.BeginTx(ctx, nil)
+// querier is what a database and a transaction have in common here.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// find reads the number of the pair.
+func (p *Page) find(ctx context.Context, q querier) error {
+	old, new := p.names()
+	return q.QueryRowContext(ctx, `SELECT id FROM copy_pair
+		WHERE account = $1 AND old_mailbox = $2 AND new_mailbox = $3`,
+		text(p.key.Account), old, new).Scan(&p.pair)
+}
+
+// change runs fn in one transaction, durable when it returns nil. The first
+// one gives the pair its number.
+func (p *Page) change(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := p.j.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // without effect after Commit
+	if p.pair == 0 {
+		old, new := p.names()
+		_, err := tx.ExecContext(ctx, `INSERT INTO copy_pair (id, account, old_mailbox, new_mailbox)
+			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3 FROM copy_pair WHERE true
+			ON CONFLICT (account, old_mailbox, new_mailbox) DO NOTHING`, text(p.key.Account), old, new)
+		if err != nil {
+			return err
+		}
+		if err := p.find(ctx, tx); err != nil {
+			return err
+		}
+		err = p.commit(tx, fn)
+		if err != nil {
+			p.pair = 0 // the number was not kept
+		}
+		return err
+	}
+	return p.commit(tx, fn)
+}
+
+func (p *Page) commit(tx *sql.Tx, fn func(*sql.Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
+
+// Numbers returns numbers for the account and the pair, the same at every
+// run: names of files are made of them. Both are 0 while nothing is written.
+func (p *Page) Numbers(ctx context.Context) (account, pair int64, err error) {
+	var first sql.NullInt64
+	err = p.j.db.QueryRowContext(ctx, `SELECT MIN(id) FROM copy_pair WHERE account = $1`, text(p.key.Account)).Scan(&first)
+	if err != nil {
+		return 0, 0, fmt.Errorf("journal page of %s: %w", p.key.Account, err)
+	}
+	return first.Int64, p.pair, nil
+}
+
+// Key returns what the page is about.
+func (p *Page) Key() Key { return p.key }
 
 // rows calls fn for each row of a query.
 func (j *Journal) rows(ctx context.Context, query string, args []any, fn func(scan func(...any) error) error) error {

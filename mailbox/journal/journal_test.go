@@ -240,7 +240,7 @@ func TestKnownIsTheLowestLookOfAnOpenIntent(t *testing.T) {
 	known(40)
 	check(t, p.Drop(t.Context(), first))
 	known(60)
-	check(t, p.Stored(t.Context(), second))
+	check(t, p.Stored(t.Context(), second, nil))
 	known(60)
 	check(t, p.Done(t.Context(), nil, second))
 	known(80)
@@ -270,8 +270,8 @@ func TestIntentKeepsWhatIsNeededToFindItsMessages(t *testing.T) {
 	}
 	id, err := p.Begin(t.Context(), in)
 	check(t, err)
-	check(t, p.Stored(t.Context(), id))
-	in.ID, in.Stored = id, true
+	check(t, p.Stored(t.Context(), id, in.Messages[:1]))
+	in.ID, in.Stored, in.Messages = id, true, in.Messages[:1]
 	got, err := p.Intents(t.Context())
 	if err != nil || !reflect.DeepEqual(got, []journal.Intent{in}) {
 		t.Errorf("Intents() = %+v, %v, want %+v", got, err, in)
@@ -338,5 +338,42 @@ func TestOddNames(t *testing.T) {
 	k.Source = "Entw\xf6rfe"
 	if known, err := page(t, j, k).Known(t.Context()); err != nil || known != 1 {
 		t.Errorf("Known() under another name = %d, %v, want 1", known, err)
+	}
+}
+
+func TestPageWritesNothingByItself(t *testing.T) {
+	t.Parallel()
+	j, db := open(t)
+	p := page(t, j, key)
+	if rs := runs(t, p); len(rs) != 0 {
+		t.Errorf("Runs() = %v, want none", rs)
+	}
+	var rows int
+	check(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM copy_pair").Scan(&rows))
+	if rows != 0 {
+		t.Errorf("reading a page wrote %d rows", rows)
+	}
+	check(t, p.Looked(t.Context(), 5))
+	check(t, page(t, j, journal.Key{Account: "anna", Source: "Sent", Target: "Sent"}).Looked(t.Context(), 6))
+	q := page(t, j, journal.Key{Account: "bert", Source: "Sent", Target: "Sent"})
+	check(t, q.Looked(t.Context(), 7))
+	if account, pair, err := q.Numbers(t.Context()); err != nil || account != 3 || pair != 3 {
+		t.Errorf("Numbers() = %d, %d, %v, want 3, 3", account, pair, err)
+	}
+	if account, pair, err := page(t, j, key).Numbers(t.Context()); err != nil || account != 1 || pair != 1 {
+		t.Errorf("Numbers() = %d, %d, %v, want 1, 1", account, pair, err)
+	}
+}
+
+func TestRenumbered(t *testing.T) {
+	t.Parallel()
+	j, _ := open(t)
+	check(t, page(t, j, key).Found(t.Context(), []journal.Run{{Source: 1, Target: 1, Count: 1, Outcome: journal.Copied}}))
+	other := key
+	other.SourceValidity++
+	for k, want := range map[journal.Key]bool{key: false, other: true, {Account: "bert"}: false} {
+		if got, err := page(t, j, k).Renumbered(t.Context()); err != nil || got != want {
+			t.Errorf("Renumbered() of %v = %v, %v, want %v", k, got, err, want)
+		}
 	}
 }

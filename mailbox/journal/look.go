@@ -84,7 +84,7 @@ func (p *Page) look(ctx context.Context) (known, inventory imap.UID, err error) 
 // note sets one column of the page's row of looks.
 func (p *Page) note(ctx context.Context, column string, value any) error {
 	row := map[string]any{"known": 1, "inventory": 0, "flags": "", column: value}
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO copy_look
 			(pair, reverse, source_validity, target_validity, known, inventory, flags)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -105,7 +105,7 @@ func (p *Page) note(ctx context.Context, column string, value any) error {
 // UIDs mean other messages now. Open intents stay.
 func (p *Page) Forget(ctx context.Context) error {
 	old, new := p.sides()
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM copy_run
 			WHERE pair = $1 AND old_validity = $2 AND new_validity = $3`, p.pair, old, new)
 		if err != nil {
@@ -120,4 +120,19 @@ func (p *Page) Forget(ctx context.Context) error {
 		return fmt.Errorf("journal look: %w", err)
 	}
 	return nil
+}
+
+// Renumbered reports whether the pair was copied under other UIDVALIDITYs and
+// never under those of this page.
+func (p *Page) Renumbered(ctx context.Context) (bool, error) {
+	old, new := p.sides()
+	var here, elsewhere int
+	err := p.j.db.QueryRowContext(ctx, `SELECT
+		COALESCE(SUM(CASE WHEN old_validity = $1 AND new_validity = $2 THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN old_validity = $1 AND new_validity = $2 THEN 0 ELSE 1 END), 0)
+		FROM copy_run WHERE pair = $3`, old, new, p.pair).Scan(&here, &elsewhere)
+	if err != nil {
+		return false, fmt.Errorf("journal look: %w", err)
+	}
+	return here == 0 && elsewhere > 0, nil
 }

@@ -19,7 +19,7 @@ type Refusal struct {
 // Refuse notes a refused message. A second refusal of the same message
 // replaces the first.
 func (p *Page) Refuse(ctx context.Context, r Refusal) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO copy_refusal
 			(pair, reverse, source_validity, uid, size, reason, file) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (pair, reverse, source_validity, uid)
@@ -54,7 +54,7 @@ func (p *Page) Refusals(ctx context.Context) (map[imap.UID]Refusal, error) {
 
 // Pardon takes a refusal back: the message has been taken after all.
 func (p *Page) Pardon(ctx context.Context, uid imap.UID) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM copy_refusal
 			WHERE pair = $1 AND reverse = $2 AND source_validity = $3 AND uid = $4`,
 			p.pair, p.reverse(), p.key.SourceValidity, uid)

@@ -142,7 +142,7 @@ func (p *Page) Runs(ctx context.Context) (Runs, error) {
 
 // Found notes messages that were at the target without our doing.
 func (p *Page) Found(ctx context.Context, runs []Run) error {
-	err := p.j.change(ctx, func(tx *sql.Tx) error { return p.addRuns(ctx, tx, runs) })
+	err := p.change(ctx, func(tx *sql.Tx) error { return p.addRuns(ctx, tx, runs) })
 	if err != nil {
 		return fmt.Errorf("journal runs: %w", err)
 	}
@@ -153,7 +153,7 @@ func (p *Page) Found(ctx context.Context, runs []Run) error {
 // target.
 func (p *Page) Replace(ctx context.Context, runs Runs) error {
 	old, new := p.sides()
-	err := p.j.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM copy_run
 			WHERE pair = $1 AND old_validity = $2 AND new_validity = $3`, p.pair, old, new)
 		if err != nil {

@@ -1,0 +1,311 @@
+package mailbox
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/journal"
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+// maxMessages bounds the listing of one mailbox; a server that goes on is
+// hostile or broken.
+const maxMessages = 20_000_000
+
+// A delta is one mailbox on its way: what is at the source, what of it is
+// known to be at the target, and what is left to send.
+type delta struct {
+	*carrier
+	ends *ends
+	pair Pair
+	res  *MailboxResult
+	page *journal.Page
+
+	source, target wire.Selected
+	list           []Message  // inventory of the source, by UID
+	silent         []imap.UID // in the source, but it gives nothing for them
+	gone           []imap.UID // no longer to be counted with the list
+	unkept         []refusal  // refused messages that are still to be kept as files
+	runs           journal.Runs
+	refusals       map[imap.UID]journal.Refusal
+	look           imap.UID          // UIDNEXT of the target at the last look
+	sentNow        map[imap.UID]bool // by this attempt
+	total          int               // messages that this attempt has to send
+}
+
+// mailboxOnce makes one attempt at a mailbox.
+func (c *carrier) mailboxOnce(ctx context.Context, e *ends, p Pair, res *MailboxResult) (err error) {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	d := &delta{carrier: c, ends: e, pair: p, res: res, sentNow: make(map[imap.UID]bool)}
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	if err := d.inventory(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		// The count is made from the journal; after an end of ctx it may be
+		// asked all the same, since nothing leaves the machine for it.
+		if e := d.count(context.WithoutCancel(ctx)); err == nil {
+			err = e
+		}
+	}()
+	if err := d.settle(ctx); err != nil {
+		return err
+	}
+	todo := d.todo()
+	if c.o.DryRun {
+		res.Sent = len(todo)
+		return nil
+	}
+	if err := d.send(ctx, todo); err != nil {
+		return err
+	}
+	if err := d.audit(ctx); err != nil {
+		return err
+	}
+	return d.flags(ctx)
+}
+
+// open opens both mailboxes and the page of the journal. A UIDNEXT that has
+// gone backwards means that UIDs were given out anew, as a new UIDVALIDITY
+// does: nothing that the page says of them holds any more.
+func (d *delta) open(ctx context.Context) (err error) {
+	if d.source, err = d.ends.source.Examine(ctx, d.pair.SourceWire); err != nil {
+		return err
+	}
+	if err := d.lookAtTarget(ctx); err != nil {
+		return err
+	}
+	d.page, err = d.journal.Page(ctx, journal.Key{
+		Account: d.account.Name, Source: d.pair.SourceWire, Target: d.pair.TargetWire,
+		SourceValidity: d.source.UIDValidity, TargetValidity: d.target.UIDValidity, Reverse: d.o.Reverse,
+	})
+	if err != nil {
+		return err
+	}
+	if d.o.DryRun {
+		return d.read(ctx)
+	}
+	stale, err := d.page.Stale(ctx)
+	if err != nil {
+		return err
+	}
+	anew, err := d.page.Renumbered(ctx)
+	if err != nil {
+		return err
+	}
+	back, err := d.backwards(ctx)
+	if err != nil {
+		return err
+	}
+	if anew || back || stale > 0 {
+		d.note(finding.Finding{
+			Severity: finding.Note, Code: finding.MailboxMatchedAnew, Subject: d.account.Name + " " + d.pair.Source,
+			Text:     "a server has renumbered this mailbox, so it was matched from the beginning",
+			Evidence: []string{fmt.Sprintf("UIDVALIDITY %d at the source, %d at the target", d.source.UIDValidity, d.target.UIDValidity)},
+			Fix:      "nothing is to be done",
+		})
+	}
+	return d.read(ctx)
+}
+
+// backwards forgets the page where a UIDNEXT is lower than it was.
+func (d *delta) backwards(ctx context.Context) (bool, error) {
+	known, err := d.page.Known(ctx)
+	if err != nil {
+		return false, err
+	}
+	inventory, err := d.page.Inventory(ctx)
+	if err != nil {
+		return false, err
+	}
+	back := d.source.UIDNext != 0 && d.source.UIDNext < inventory || d.target.UIDNext != 0 && d.target.UIDNext < known
+	if !back {
+		return false, nil
+	}
+	return true, d.page.Forget(ctx)
+}
+
+// read takes what the journal knows.
+func (d *delta) read(ctx context.Context) (err error) {
+	if d.runs, err = d.page.Runs(ctx); err != nil {
+		return err
+	}
+	d.refusals, err = d.page.Refusals(ctx)
+	return err
+}
+
+// lookAtTarget opens the target mailbox and notes its UIDNEXT.
+func (d *delta) lookAtTarget(ctx context.Context) (err error) {
+	switch {
+	case !d.o.DryRun:
+		d.target, err = d.ends.target.Select(ctx, d.pair.TargetWire)
+	case !d.pair.Create:
+		d.target, err = d.ends.target.Examine(ctx, d.pair.TargetWire)
+	}
+	d.look = d.target.UIDNext
+	return err
+}
+
+// inventory lists the source mailbox. UIDs that an OK left out are asked for
+// again; only an exact search may call a message gone.
+func (d *delta) inventory(ctx context.Context) error {
+	if d.source.Exists == 0 {
+		return d.inventoried(ctx)
+	}
+	var err error
+	if d.list, err = list(ctx, d.ends.source, wire.From(1), false); err != nil {
+		return err
+	}
+	if len(d.list) < int(d.source.Exists) {
+		if err := d.leftOut(ctx); err != nil {
+			return err
+		}
+	}
+	return d.inventoried(ctx)
+}
+
+// leftOut asks again for what the listing did not tell.
+func (d *delta) leftOut(ctx context.Context) error {
+	there, err := d.ends.source.Search(ctx, wire.From(1))
+	if err != nil {
+		return err
+	}
+	untold := slices.DeleteFunc(there, func(uid imap.UID) bool { _, ok := find(d.list, uid); return ok })
+	if len(untold) == 0 {
+		return nil
+	}
+	more, err := list(ctx, d.ends.source, wire.SetOf(untold...), false)
+	if err != nil {
+		return err
+	}
+	d.list = append(d.list, more...)
+	slices.SortFunc(d.list, byUID)
+	d.silent = slices.DeleteFunc(untold, func(uid imap.UID) bool { _, ok := find(d.list, uid); return ok })
+	return nil
+}
+
+// inventoried notes how far the inventory went. It never goes past a message
+// that was not told.
+func (d *delta) inventoried(ctx context.Context) error {
+	next := d.source.UIDNext
+	if n := len(d.list); next == 0 && n > 0 {
+		next = d.list[n-1].UID + 1
+	}
+	if len(d.silent) > 0 {
+		next = min(next, d.silent[0])
+	}
+	if d.o.DryRun || next == 0 {
+		return nil
+	}
+	return d.page.Inventoried(ctx, next)
+}
+
+// todo returns what has to be sent, in the order of the source.
+func (d *delta) todo() []Message {
+	var todo []Message
+	for _, m := range d.list {
+		if _, _, ok := d.runs.Find(m.UID); ok || d.skips(m) {
+			continue
+		}
+		if _, ok := d.refusals[m.UID]; ok {
+			continue
+		}
+		todo = append(todo, m)
+	}
+	return todo
+}
+
+// skips reports whether a message is left out by rule.
+func (d *delta) skips(m Message) bool { return d.o.skips(m) }
+
+func (o Options) skips(m Message) bool {
+	return o.Deleted == DeletedSkip && slices.Contains(m.Flags, imap.FlagDeleted)
+}
+
+// count fills the tally in from what the journal says now.
+func (d *delta) count(ctx context.Context) error {
+	if !d.o.DryRun {
+		if err := d.read(ctx); err != nil {
+			return err
+		}
+	}
+	intents, err := d.page.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	open := make(map[imap.UID]bool)
+	for _, in := range intents {
+		for _, m := range in.Messages {
+			open[m.UID] = true
+		}
+	}
+	t := Tally{Messages: len(d.list) + len(d.silent), Doubt: len(d.silent)}
+	for _, m := range d.list {
+		run, _, ok := d.runs.Find(m.UID)
+		_, refused := d.refusals[m.UID]
+		switch {
+		case ok && run.Outcome == journal.Copied:
+			t.Copied++
+		case ok:
+			t.Present++
+		case d.skips(m):
+			t.Skipped++
+		case refused:
+			t.Refused++
+		case open[m.UID]:
+			t.Doubt++
+		default:
+			t.Missing++
+		}
+	}
+	d.res.Tally = t
+	return nil
+}
+
+// fetcher is what listing messages needs of either side.
+type fetcher interface {
+	Fetch(ctx context.Context, set wire.Set, headers bool, fn func(wire.Message) error) error
+	Bodies(ctx context.Context, uids []imap.UID, fn bodyFunc) error
+}
+
+// list lists messages by UID, each once: a server may tell one twice, and
+// answers "n:*" with the last message even where that lies below n.
+func list(ctx context.Context, f fetcher, set wire.Set, headers bool) ([]Message, error) {
+	var ms []Message
+	err := f.Fetch(ctx, set, headers, func(m wire.Message) error {
+		if !set.Contains(m.UID) {
+			return nil
+		}
+		if len(ms) >= maxMessages {
+			return fmt.Errorf("%w: more than %d messages in a mailbox", imapconn.ErrProtocol, maxMessages)
+		}
+		ms = append(ms, m)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(ms, byUID)
+	return slices.CompactFunc(ms, func(a, b Message) bool { return a.UID == b.UID }), nil
+}
+
+func byUID(a, b Message) int { return cmp.Compare(a.UID, b.UID) }
+
+// find looks a message up in a list by UID.
+func find(list []Message, uid imap.UID) (Message, bool) {
+	i, ok := slices.BinarySearchFunc(list, uid, func(m Message, uid imap.UID) int { return cmp.Compare(m.UID, uid) })
+	if !ok {
+		return Message{}, false
+	}
+	return list[i], true
+}

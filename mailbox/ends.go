@@ -1,0 +1,97 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+)
+
+// ends are the two connections over which one mailbox after another is
+// copied, opened when they are needed. They are owned by one goroutine.
+type ends struct {
+	account *Account
+	source  *imapconn.Source
+	target  *imapconn.Target
+}
+
+// open connects whatever is not connected.
+func (e *ends) open(ctx context.Context) error {
+	if err := e.openSource(ctx); err != nil {
+		return err
+	}
+	return e.openTarget(ctx)
+}
+
+func (e *ends) openSource(ctx context.Context) (err error) {
+	if e.source == nil {
+		e.source, err = imapconn.DialSource(ctx, e.account.Source.Endpoint, e.account.Source.Login)
+	}
+	if err != nil {
+		e.source = nil
+		return fmt.Errorf("source of %s: %w", e.account.Name, err)
+	}
+	return nil
+}
+
+func (e *ends) openTarget(ctx context.Context) (err error) {
+	if e.target == nil {
+		e.target, err = imapconn.DialTarget(ctx, e.account.Target.Endpoint, e.account.Target.Login)
+	}
+	if err != nil {
+		e.target = nil
+		return fmt.Errorf("target of %s: %w", e.account.Name, err)
+	}
+	return nil
+}
+
+// freshTarget connects to the target anew: a look must not be answered from
+// what an old session believes.
+func (e *ends) freshTarget(ctx context.Context) error {
+	e.closeTarget()
+	return e.openTarget(ctx)
+}
+
+func (e *ends) closeTarget() {
+	if e.target != nil {
+		_ = e.target.Close() // nothing is under way, and nobody could act on it
+		e.target = nil
+	}
+}
+
+func (e *ends) close() {
+	if e.source != nil {
+		_ = e.source.Close() // as above
+		e.source = nil
+	}
+	e.closeTarget()
+}
+
+// tries is how often something is begun again after a temporary failure, as
+// long as it makes no progress.
+const tries = 3
+
+// longestWait bounds the time that a run waits for a server that asks for
+// patience; beyond it the run ends, and the same command later is right.
+const longestWait = 10 * time.Minute
+
+// again reports whether an error may pass when the same is tried on other
+// connections, and how long to wait before.
+func again(err error, attempt int, base time.Duration) (time.Duration, bool) {
+	if errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) {
+		return 0, false
+	}
+	switch imapconn.Class(err) {
+	case imapconn.ClassTemporary, imapconn.ClassProtocol:
+	default:
+		return 0, false
+	}
+	if d, ok := imapconn.ThrottleDelay(err); ok {
+		return d, d <= longestWait
+	}
+	d := base << (attempt - 1)
+	return d/2 + rand.N(d), true
+}

@@ -1,0 +1,208 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// ErrShort means that a message was shorter than announced. The connection to
+// the target is of no more use then: the server waits for the rest.
+var ErrShort = errors.New("lane: message shorter than announced")
+
+// An Item is a message on its way to the target.
+type Item struct {
+	Flags []imap.Flag // as they are to be stored; every name must be valid
+	Date  time.Time   // INTERNALDATE; zero sends none
+	Size  int64
+	Body  io.Reader // gives exactly Size octets
+}
+
+// An Answer is what the target said to a batch. With an Err that is an
+// *imapconn.ResponseError nothing of the batch is stored.
+type Answer struct {
+	Validity uint32     // of the target mailbox, 0 when the server did not say
+	UIDs     []imap.UID // one for each message in order, nil when the server did not say
+	Err      error
+}
+
+// A Writer appends batches to one mailbox and lets several be on their way.
+// It is used by one goroutine, which owns the connection.
+type Writer struct {
+	raw     *imapconn.Raw
+	mailbox string
+	multi   bool
+	sent    []*pending // unanswered and answered ones, oldest first
+}
+
+type pending struct {
+	tag    string
+	n      int
+	answer *Answer
+}
+
+// NewWriter returns a writer to a mailbox, by its wire name, over the raw side
+// of a connection that announced caps.
+func NewWriter(raw *imapconn.Raw, caps imapconn.Caps, mailbox string) *Writer {
+	return &Writer{raw: raw, mailbox: mailbox, multi: caps.Has("MULTIAPPEND")}
+}
+
+// Multi reports whether a batch may hold more than one message.
+func (w *Writer) Multi() bool { return w.multi }
+
+// Pending is the number of batches that Receive has still to tell about.
+func (w *Writer) Pending() int { return len(w.sent) }
+
+// Append sends a batch as one command (RFC 3502), without waiting for the
+// answer. A server that refuses it before everything was sent is answered by
+// not sending the rest; Receive tells. An error means that the connection is
+// lost, and that what was sent is in doubt.
+func (w *Writer) Append(ctx context.Context, items []Item) error {
+	if len(items) == 0 || len(items) > 1 && !w.multi {
+		return fmt.Errorf("lane: batch of %d messages", len(items))
+	}
+	release := w.raw.Guard(ctx)
+	defer release()
+	p := &pending{tag: w.raw.Tag(), n: len(items)}
+	w.sent = append(w.sent, p)
+	if err := w.head(p); err != nil {
+		return err
+	}
+	for _, item := range items {
+		if err := w.item(p, item); err != nil {
+			return err
+		}
+		if p.answer != nil {
+			return nil // refused before the octets
+		}
+	}
+	if _, err := w.raw.WriteString("\r\n"); err != nil {
+		return err
+	}
+	return w.raw.Flush()
+}
+
+// head writes the command up to the first message.
+func (w *Writer) head(p *pending) error {
+	if _, err := w.raw.WriteString(p.tag + " APPEND "); err != nil {
+		return err
+	}
+	quoted, literal := wire.Quote(w.mailbox)
+	if !literal {
+		_, err := w.raw.WriteString(quoted)
+		return err
+	}
+	if err := w.announce(p, int64(len(w.mailbox))); err != nil || p.answer != nil {
+		return err
+	}
+	_, err := w.raw.WriteString(w.mailbox)
+	return err
+}
+
+// item writes one message with its flags and date.
+func (w *Writer) item(p *pending, item Item) error {
+	if p.answer != nil {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteByte(' ')
+	if len(item.Flags) > 0 {
+		b.WriteByte('(')
+		for i, f := range item.Flags {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(string(f))
+		}
+		b.WriteString(") ")
+	}
+	if !item.Date.IsZero() {
+		b.WriteString(wire.FormatDate(item.Date) + " ")
+	}
+	if _, err := w.raw.WriteString(b.String()); err != nil {
+		return err
+	}
+	if err := w.announce(p, item.Size); err != nil || p.answer != nil {
+		return err
+	}
+	n, err := io.Copy(w.raw, io.LimitReader(item.Body, item.Size))
+	switch {
+	case err != nil:
+		return err
+	case n < item.Size:
+		return ErrShort
+	}
+	return nil
+}
+
+// announce writes the size of a literal and, where the server wants to be
+// asked, waits for its consent. A refusal in its place becomes p's answer.
+func (w *Writer) announce(p *pending, size int64) error {
+	sync, err := w.raw.Literal(size)
+	if err != nil || !sync {
+		return err
+	}
+	for {
+		r, err := w.raw.Next()
+		switch {
+		case err != nil:
+			return err
+		case r.Kind == wire.Continuation:
+			return nil
+		}
+		if w.take(r); p.answer != nil {
+			return nil
+		}
+	}
+}
+
+// Receive waits for the answer to the oldest batch. Its error means that the
+// connection is lost and that all batches still pending are in doubt.
+func (w *Writer) Receive(ctx context.Context) (Answer, error) {
+	if len(w.sent) == 0 {
+		return Answer{}, errors.New("lane: no batch is pending")
+	}
+	release := w.raw.Guard(ctx)
+	defer release()
+	for w.sent[0].answer == nil {
+		r, err := w.raw.Next()
+		if err != nil {
+			return Answer{}, err
+		}
+		w.take(r)
+	}
+	answer := *w.sent[0].answer
+	w.sent = w.sent[1:]
+	return answer, nil
+}
+
+// take notes the answer to a batch; everything else that a server says while
+// it stores messages is of no interest.
+func (w *Writer) take(r *wire.Response) {
+	if r.Kind != wire.Tagged {
+		return
+	}
+	for _, p := range w.sent {
+		if p.tag != r.Tag || p.answer != nil {
+			continue
+		}
+		p.answer = &Answer{Err: w.raw.Answer(r)}
+		if p.answer.Err != nil || r.Code != "APPENDUID" {
+			return
+		}
+		validity, set, ok := wire.AppendUID(r.Args)
+		uids, bounded := set.UIDs(p.n)
+		if ok && bounded && len(uids) == p.n {
+			p.answer.Validity, p.answer.UIDs = validity, uids
+		}
+		return
+	}
+}

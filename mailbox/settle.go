@@ -1,0 +1,357 @@
+package mailbox
+
+import (
+	"context"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/journal"
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+// settle finds out what is at the target before anything is sent. It is the
+// one rule for a killed run, lost state, an old backup, a second machine and
+// foreign deliveries: whatever the journal does not know in the window since
+// the last look is matched against what is to be sent.
+func (d *delta) settle(ctx context.Context) error {
+	if d.o.RecopyMissing {
+		if err := d.recopy(ctx); err != nil {
+			return err
+		}
+	}
+	intents, err := d.page.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	s := &settling{delta: d, intents: intents}
+	if err := s.find(ctx); err != nil {
+		return err
+	}
+	// The last APPEND of a dead connection may be stored after the look: a
+	// second one, later and over another connection, has to agree that a
+	// message is not there before it is sent again.
+	if s.open(doubted) > 0 && !d.o.DryRun {
+		if err := d.wait(ctx, d.o.Settle); err != nil {
+			return err
+		}
+		if err := d.ends.freshTarget(ctx); err != nil {
+			return err
+		}
+		if err := d.lookAtTarget(ctx); err != nil {
+			return err
+		}
+		if err := s.find(ctx); err != nil {
+			return err
+		}
+	}
+	return s.conclude(ctx)
+}
+
+// audit looks at the target once more after everything was sent.
+func (d *delta) audit(ctx context.Context) error {
+	if err := d.lookAtTarget(ctx); err != nil {
+		return err
+	}
+	intents, err := d.page.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	s := &settling{delta: d, intents: intents}
+	if err := s.find(ctx); err != nil {
+		return err
+	}
+	if err := s.doubles(ctx); err != nil {
+		return err
+	}
+	return s.conclude(ctx)
+}
+
+// settling is one decision about what is at the target.
+type settling struct {
+	*delta
+	intents []journal.Intent
+	claims  []candidate   // what may be there
+	free    []candidate   // what is there and the journal does not know
+	found   []journal.Run // claims that are there
+	claimed map[imap.UID]bool
+	taken   map[imap.UID]bool // target UIDs of found
+}
+
+// find looks at the window and matches. Claims that were found at an earlier
+// look stay found.
+func (s *settling) find(ctx context.Context) error {
+	if s.claimed == nil {
+		s.claimed, s.taken = make(map[imap.UID]bool), make(map[imap.UID]bool)
+		s.claim()
+	}
+	free, err := s.window(ctx)
+	if err != nil {
+		return err
+	}
+	s.free = free
+	left := slices.DeleteFunc(slices.Clone(s.claims), func(c candidate) bool { return s.claimed[c.UID] })
+	if len(free) == 0 || len(left) == 0 {
+		return nil
+	}
+	if err := s.headers(ctx, left); err != nil {
+		return err
+	}
+	pairs, open := matchHeaders(left, free)
+	for _, g := range open {
+		if err := s.content(ctx, g, left, free); err != nil {
+			return err
+		}
+		pairs = append(pairs, matchContent(g, left, free)...)
+	}
+	for _, p := range pairs {
+		c, t := left[p.source], free[p.target]
+		s.claimed[c.UID], s.taken[t.UID] = true, true
+		s.found = append(s.found, journal.Run{Source: c.UID, Target: t.UID, Count: 1, Outcome: c.claim.outcome()})
+	}
+	return nil
+}
+
+// outcome is what a claim becomes when its message is found.
+func (c claim) outcome() journal.Outcome {
+	if c == unsent {
+		return journal.Present
+	}
+	return journal.Copied
+}
+
+// claim lists what may be at the target: the messages of open intents, those
+// that are no longer at the source too, and everything that is to be sent.
+func (s *settling) claim() {
+	pending := make(map[imap.UID]bool)
+	for _, in := range s.intents {
+		c := doubted
+		if in.Stored {
+			c = stored
+		}
+		for _, im := range in.Messages {
+			if _, _, ok := s.runs.Find(im.UID); ok || pending[im.UID] {
+				continue
+			}
+			pending[im.UID] = true
+			m, ok := find(s.list, im.UID)
+			if !ok {
+				m = Message{UID: im.UID, Size: im.Size, InternalDate: im.Date}
+			}
+			m.Header = im.Header
+			s.claims = append(s.claims, candidate{Message: m, claim: c})
+		}
+	}
+	for _, m := range s.todo() {
+		if !pending[m.UID] {
+			s.claims = append(s.claims, candidate{Message: m, claim: unsent})
+		}
+	}
+}
+
+// window returns what is at the target since the last look and not known to
+// the journal.
+func (s *settling) window(ctx context.Context) ([]candidate, error) {
+	known, err := s.page.Known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.o.RecopyMissing {
+		known = 1
+	}
+	if s.target.Exists == 0 || s.target.UIDNext != 0 && s.target.UIDNext <= known {
+		return nil, nil
+	}
+	there, err := list(ctx, s.ends.target, wire.From(known), false)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(there); s.target.UIDNext == 0 && n > 0 {
+		s.look = there[n-1].UID + 1
+	}
+	mine, err := s.page.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var free []candidate
+	for _, m := range there {
+		if !mine.Has(m.UID) && !s.taken[m.UID] {
+			free = append(free, candidate{Message: m})
+		}
+	}
+	return free, nil
+}
+
+// headers asks both sides for the headers of what is to be matched.
+func (s *settling) headers(ctx context.Context, left []candidate) error {
+	var ours []imap.UID
+	for _, c := range left {
+		if _, ok := find(s.list, c.UID); ok {
+			ours = append(ours, c.UID)
+		}
+	}
+	if err := s.fingerprint(ctx, s.ends.source, left, ours); err != nil {
+		return err
+	}
+	return s.fingerprint(ctx, s.ends.target, s.free, uids(s.free))
+}
+
+// fingerprint fills headers in.
+func (s *settling) fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) error {
+	if len(of) == 0 {
+		return nil
+	}
+	told, err := list(ctx, f, wire.SetOf(of...), true)
+	if err != nil {
+		return err
+	}
+	for i, c := range cs {
+		if m, ok := find(told, c.UID); ok && !m.Header.IsZero() {
+			cs[i].Header, cs[i].Named = m.Header, m.Named
+		}
+	}
+	return nil
+}
+
+// content reads the text of the messages of a group on both sides.
+func (s *settling) content(ctx context.Context, g group, left, free []candidate) error {
+	var ours []int
+	for _, i := range g.source {
+		if _, ok := find(s.list, left[i].UID); ok {
+			ours = append(ours, i)
+		}
+	}
+	if err := readTexts(ctx, s.ends.source, left, ours); err != nil {
+		return err
+	}
+	return readTexts(ctx, s.ends.target, free, g.target)
+}
+
+// open counts the claims of a kind that were not found.
+func (s *settling) open(kind claim) int {
+	n := 0
+	for _, c := range s.claims {
+		if c.claim == kind && !s.claimed[c.UID] {
+			n++
+		}
+	}
+	return n
+}
+
+// conclude writes the decision down and closes the intents.
+func (s *settling) conclude(ctx context.Context) error {
+	runs := s.found
+	var again []journal.Message
+	for _, c := range s.claims {
+		switch {
+		case s.claimed[c.UID]:
+		case c.claim == stored:
+			// It was taken, and is not there any more: moved by its owner, or
+			// melted with its twin by the server.
+			runs = append(runs, journal.Run{Source: c.UID, Count: 1, Outcome: journal.Copied})
+		case c.claim == doubted:
+			if _, there := find(s.list, c.UID); there {
+				again = append(again, remember(c.Message, c.Header))
+			}
+		}
+	}
+	s.runs = s.runs.Add(runs...)
+	if s.o.DryRun {
+		return nil
+	}
+	if len(again) > 0 {
+		if err := s.page.Doubt(ctx, again); err != nil {
+			return err
+		}
+	}
+	var ids []int64
+	for _, in := range s.intents {
+		ids = append(ids, in.ID)
+	}
+	if len(runs) > 0 || len(ids) > 0 {
+		if err := s.page.Done(ctx, journal.Runs{}.Add(runs...), ids...); err != nil {
+			return err
+		}
+	}
+	if s.look == 0 {
+		return nil
+	}
+	return s.page.Looked(ctx, s.look)
+}
+
+// doubles looks among what is at the target and belongs to nothing for first
+// attempts that came to light after they had been given up.
+func (s *settling) doubles(ctx context.Context) error {
+	doubts, err := s.page.Doubts(ctx)
+	if err != nil || len(doubts) == 0 {
+		return err
+	}
+	over := slices.DeleteFunc(slices.Clone(s.free), func(c candidate) bool { return s.taken[c.UID] })
+	if err := s.fingerprint(ctx, s.ends.target, over, uids(over)); err != nil {
+		return err
+	}
+	for _, m := range doubts {
+		i := slices.IndexFunc(over, func(c candidate) bool { return c.Header == m.Header })
+		if i < 0 {
+			continue
+		}
+		s.res.Extra++
+		s.note(finding.Finding{
+			Severity: finding.Warn, Code: finding.MessageDoubled, Subject: s.account.Name + " " + s.pair.Target,
+			Text:     "a message that was sent again after its connection had been lost is at the target twice",
+			Evidence: []string{over[i].InternalDate.UTC().Format("2006-01-02 15:04:05 UTC")},
+			Fix:      "the owner may delete one of the two; nothing else is to be done",
+		})
+		over = slices.Delete(over, i, i+1)
+	}
+	return s.page.Audited(ctx)
+}
+
+// recopy forgets what was copied once and is no longer at the target, and
+// what was refused, so that it is sent again.
+func (d *delta) recopy(ctx context.Context) error {
+	there := make(map[imap.UID]bool)
+	if d.target.Exists > 0 {
+		ms, err := list(ctx, d.ends.target, wire.From(1), false)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			there[m.UID] = true
+		}
+	}
+	kept := d.runs.Without(func(uid imap.UID) bool {
+		_, target, _ := d.runs.Find(uid)
+		return target != 0 && !there[target]
+	})
+	d.runs = kept
+	refused := d.refusals
+	d.refusals = nil
+	if d.o.DryRun {
+		return nil
+	}
+	for uid := range refused {
+		if err := d.page.Pardon(ctx, uid); err != nil {
+			return err
+		}
+	}
+	return d.page.Replace(ctx, kept)
+}
+
+// uids lists the UIDs of candidates.
+func uids(cs []candidate) []imap.UID {
+	all := make([]imap.UID, len(cs))
+	for i, c := range cs {
+		all[i] = c.UID
+	}
+	return all
+}
+
+// remember is what an intent keeps of a message.
+func remember(m Message, header wire.Digest) journal.Message {
+	return journal.Message{UID: m.UID, Size: m.Size, Date: m.InternalDate, Header: header}
+}
