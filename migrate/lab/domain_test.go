@@ -123,7 +123,7 @@ func TestSubmissionIsSignedAndArrives(t *testing.T) {
 	d := start(t, lab.Options{Messages: 10})
 	anna := d.People[0]
 	body := "From: anna@example.org\r\nTo: probe@elsewhere.example\r\nSubject: probe\r\nMessage-ID: <p@example.org>\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n\r\nhello\r\n"
-	publish(t, d)
+	publishKeys(t, d)
 	for i, startTLS := range []bool{false, true} {
 		if err := submit(t, d, startTLS, anna.Address, anna.NewPassword, anna.Address, d.Probe.Address, body); err != nil {
 			t.Fatal(err)
@@ -150,8 +150,8 @@ func TestSubmissionIsSignedAndArrives(t *testing.T) {
 	}
 }
 
-// publish writes the provider's DKIM records by the owner's hand.
-func publish(t *testing.T, d *lab.Domain) {
+// publishKeys writes the provider's DKIM records by the owner's hand.
+func publishKeys(t *testing.T, d *lab.Domain) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := d.Write(dir); err != nil {
@@ -221,14 +221,7 @@ func TestMoveDirectory(t *testing.T) {
 	if err != nil || len(accounts) != 3 || accounts[0].TargetUser != "anna@example.org" {
 		t.Errorf("accounts = %+v, %v", accounts, err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "provider.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := provider.Parse("provider.yaml", text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := providerOf(t, dir)
 	rec, err := p.Expand("example.org", provider.Vars(c.Vars))
 	if err != nil || len(rec.DKIM) != 2 || len(rec.MX) != 2 {
 		t.Errorf("records = %+v, %v", rec, err)

@@ -38,7 +38,7 @@ func TestJudgement(t *testing.T) {
 			tt.o.Messages = 1
 			d := start(t, tt.o)
 			if tt.dkim {
-				publish(t, d)
+				publishKeys(t, d)
 			}
 			if tt.spf != "" {
 				if err := d.DNS.Set(zone.RRset{Name: "example.org.", Type: dns.TypeTXT, TTL: 2, Data: []string{zone.TXT(tt.spf)}}); err != nil {
