@@ -1,0 +1,8 @@
+package finding
+
+// The run itself, 00x.
+const (
+	ProviderDrift Code = "MX002" // the pinned provider file differs from this program's
+	MXUnknown     Code = "MX003" // the live MX is not known, so the copy only adds
+	ServersChosen Code = "MX004" // the authoritative servers were named in the configuration
+)

@@ -1,0 +1,285 @@
+package migrate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/provider"
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate/config"
+	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/state"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// PlanOptions say how far the dry run goes.
+type PlanOptions struct {
+	DNSOnly bool // no accounts, no logins, nothing kept
+	Offline bool // ask nobody; needs dns.snapshot.file and DNSOnly
+}
+
+// A Document is a plan as it is shown and kept: what changes in DNS, and how
+// the accounts stand.
+type Document struct {
+	dnsplan.Document
+	Accounts []AccountState `json:"accounts"`
+}
+
+// An AccountState is one account as the plan found it.
+type AccountState struct {
+	Address   string        `json:"address"`
+	Messages  int           `json:"messages"`
+	Bytes     int64         `json:"bytes"`
+	Mailboxes int           `json:"mailboxes"`
+	Source    mailbox.State `json:"source"`
+	Target    mailbox.State `json:"target"`
+
+	SourceErr error `json:"-"`
+	TargetErr error `json:"-"`
+}
+
+// Plan is the dry run: it reads DNS, both servers and every account, and says
+// what would change. Nothing outside the move directory is written; with
+// DNSOnly nothing at all.
+func (m *Move) Plan(ctx context.Context, o PlanOptions) (Document, error) {
+	var doc Document
+	work := func(r *run) (err error) {
+		doc, err = r.plan(ctx, o)
+		return err
+	}
+	if o.DNSOnly {
+		return doc, m.read(ctx, work)
+	}
+	return doc, m.locked(ctx, "plan", work)
+}
+
+func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	if phase == step.Closed {
+		return Document{}, ErrClosed
+	}
+	p, drift, err := r.provider()
+	if err != nil {
+		return Document{}, err
+	}
+	plan, err := r.build(ctx, p, o)
+	if err != nil {
+		return Document{}, err
+	}
+	if drift != nil {
+		plan.Findings = append(plan.Findings, *drift)
+	}
+	doc := Document{Document: plan.Document(), Accounts: []AccountState{}}
+	if !o.DNSOnly {
+		if err := r.survey(ctx, p, &doc); err != nil {
+			return doc, err
+		}
+	}
+	finding.Sort(doc.Findings)
+	doc.Summary = summary(doc)
+	if err := r.due(ctx, &doc); err != nil || o.DNSOnly {
+		return doc, err
+	}
+	return doc, r.keep(ctx, phase, p, doc)
+}
+
+// build takes the snapshots and makes the plan of the DNS side.
+func (r *run) build(ctx context.Context, p *provider.Provider, o PlanOptions) (dnsplan.Plan, error) {
+	views, err := r.look(ctx, p, lens{offline: o.Offline})
+	if err != nil {
+		return dnsplan.Plan{}, err
+	}
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return dnsplan.Plan{}, err
+	}
+	var inputs []dnsplan.Input
+	var found []finding.Finding
+	for _, v := range views {
+		in := dnsplan.Input{Domain: v.domain, Provider: p, Vars: r.vars(v.domain), Now: v.zone, Applied: applied}
+		if in.Origin, err = r.origin(v, applied); err != nil {
+			return dnsplan.Plan{}, err
+		}
+		if !o.Offline {
+			client, err := r.client()
+			if err != nil {
+				return dnsplan.Plan{}, err
+			}
+			in.Lookup = lookup(ctx, client)
+		}
+		inputs, found = append(inputs, in), append(found, v.findings...)
+		if !o.DNSOnly {
+			if err := r.saveSnapshot(v); err != nil {
+				return dnsplan.Plan{}, err
+			}
+		}
+	}
+	plan, err := dnsplan.Build(inputs, r.o.Clock.Now())
+	if missing, ok := errors.AsType[*provider.VariableError](err); ok {
+		return plan, &config.Error{File: r.Config.File, Text: missing.Error(), Fix: "mxmove providers " + p.Name + " explains each variable", Err: err}
+	}
+	plan.Findings = append(plan.Findings, found...)
+	return plan, err
+}
+
+func (r *run) saveSnapshot(v view) error {
+	data, err := json.Marshal(v.zone)
+	if err != nil {
+		return fmt.Errorf("snapshot of %s: %w", v.zone.Origin, err)
+	}
+	return r.state.SaveSnapshot(v.zone.Origin, data)
+}
+
+// survey tries every login, counts what there is to copy, and adds what the
+// mailboxes' names will meet.
+func (r *run) survey(ctx context.Context, p *provider.Provider, doc *Document) error {
+	accounts, err := r.accounts(p, nil)
+	if err != nil {
+		return err
+	}
+	for _, l := range mailbox.Logins(ctx, accounts, mailbox.LoginOptions{Inventory: true, Copy: r.copyOptions(p)}) {
+		doc.Accounts = append(doc.Accounts, AccountState{
+			Address: l.Account, Messages: l.Messages, Bytes: max(l.Bytes, 0), Mailboxes: l.Mailboxes,
+			Source: l.Source, Target: l.Target, SourceErr: l.SourceErr, TargetErr: l.TargetErr,
+		})
+		doc.Findings = append(doc.Findings, l.Findings...)
+	}
+	return context.Cause(ctx)
+}
+
+func summary(doc Document) dnsplan.Summary {
+	s := doc.Summary
+	s.Block, s.Warn = 0, 0
+	for _, f := range doc.Findings {
+		switch f.Severity {
+		case finding.Block:
+			s.Block++
+		case finding.Warn:
+			s.Warn++
+		}
+	}
+	return s
+}
+
+// due fills in when each stage may be published, as far as that is known.
+func (r *run) due(ctx context.Context, doc *Document) error {
+	plan, err := doc.Plan()
+	if err != nil {
+		return err
+	}
+	for i, s := range doc.Stages {
+		seen, ok, err := r.state.Latest(ctx, seenStage, string(previous(s.Stage)))
+		if err != nil {
+			return err
+		}
+		if at, _ := notBefore(plan, s.Stage, seen.At); ok && s.WaitSeconds > 0 {
+			doc.Stages[i].NotBefore = &at
+		}
+	}
+	return nil
+}
+
+// keep stores the plan as the last one shown and pins the provider's facts.
+func (r *run) keep(ctx context.Context, phase step.Phase, p *provider.Provider, doc Document) error {
+	data, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	if err := r.state.PinProvider(p.Raw); err != nil {
+		return err
+	}
+	if err := r.state.SavePlan(append(data, '\n')); err != nil {
+		return err
+	}
+	if phase != step.None && phase != step.Undone {
+		return nil // a plan shown later shows what is left, and changes no phase
+	}
+	now := r.o.Clock.Now()
+	_, err = r.through(ctx, step.Step{Command: "plan", From: phase, To: step.Planned, Began: now}, func() error { return nil })
+	return err
+}
+
+// loadPlan returns the plan that a command carries out: the file that was
+// named, or the last one shown.
+func (r *run) loadPlan(file string) (dnsplan.Plan, Document, error) {
+	var data []byte
+	var err error
+	if file != "" {
+		data, err = readLimited(file, 16<<20)
+	} else {
+		file = r.state.Path("plan.json")
+		data, err = r.state.LoadPlan()
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return dnsplan.Plan{}, Document{}, &PhaseError{Command: "this command", Phase: step.None, Fix: "run mxmove plan first"}
+	}
+	if err != nil {
+		return dnsplan.Plan{}, Document{}, err
+	}
+	var plan dnsplan.Plan
+	if err := json.Unmarshal(data, &plan); err != nil {
+		return plan, Document{}, &config.Error{File: file, Text: err.Error(), Fix: "run mxmove plan again", Err: err}
+	}
+	var doc Document
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return plan, doc, &config.Error{File: file, Text: err.Error(), Fix: "run mxmove plan again", Err: err}
+	}
+	if plan.Domain != r.Config.Domain || !slices.Equal(plan.AliasDomains, r.domains()[1:]) {
+		return plan, doc, &config.Error{File: file, Text: "the plan is for other domains than mxmove.yaml", Fix: "run mxmove plan again"}
+	}
+	return plan, doc, nil
+}
+
+func readLimited(file string, most int64) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > most {
+		return nil, fmt.Errorf("%s is larger than %d octets", file, most)
+	}
+	return os.ReadFile(file)
+}
+
+// seenStage is the kind of observation that waits are counted from: the time
+// at which every authoritative server showed a stage.
+const seenStage = "seen"
+
+func (r *run) observe(ctx context.Context, kind, subject, value string) error {
+	return r.state.Observe(ctx, state.Observation{Kind: kind, Subject: subject, At: r.o.Clock.Now(), Value: value})
+}
+
+// through records a step before it begins and after it has ended, whatever
+// its end.
+func (r *run) through(ctx context.Context, s step.Step, fn func() error) (step.Step, error) {
+	if s.Began.IsZero() {
+		s.Began = r.o.Clock.Now()
+	}
+	id, err := r.state.Begin(ctx, s)
+	if err != nil {
+		return s, err
+	}
+	s.ID = id
+	failure := fn()
+	s.Ended, s.Outcome = r.o.Clock.Now(), state.Done
+	if failure != nil {
+		s.Outcome = failure.Error()
+	}
+	// The end is stored even when the command was interrupted.
+	if err := r.state.End(context.WithoutCancel(ctx), s); err != nil {
+		return s, errors.Join(failure, err)
+	}
+	if failure == nil && s.From != s.To {
+		r.emit(Event{Type: PhaseReached, Phase: s.To, Text: "phase: " + string(s.To)})
+	}
+	return s, failure
+}

@@ -1,0 +1,151 @@
+package migrate
+
+import (
+	"context"
+	"strings"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// Prepare publishes the prepare stage of the last plan shown, or of a plan
+// file, and waits until every authoritative server shows it. What still waits
+// for a value of the provider's console is told in a *PersonError; the command
+// is repeated after the next plan.
+func (m *Move) Prepare(ctx context.Context, planFile string) error {
+	if m.o.DryRun {
+		return m.read(ctx, func(r *run) error { return r.prepare(ctx, planFile) })
+	}
+	return m.locked(ctx, "prepare", func(r *run) error { return r.prepare(ctx, planFile) })
+}
+
+func (r *run) prepare(ctx context.Context, planFile string) error {
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return err
+	}
+	switch phase {
+	case step.Planned, step.Prepared:
+	case step.None, step.Undone:
+		return &PhaseError{Command: "prepare", Phase: phase, Fix: "run mxmove plan first"}
+	default:
+		return &PhaseError{Command: "prepare", Phase: phase, Fix: "the MX was switched already; mxmove status says what is next"}
+	}
+	plan, doc, err := r.loadPlan(planFile)
+	if err != nil {
+		return err
+	}
+	results, taken, err := r.before(ctx, "prepare", plan, dnsplan.Prepare, doc.Findings)
+	if err != nil {
+		return err
+	}
+	changes := plan.Stage(dnsplan.Prepare)
+	if r.o.DryRun {
+		r.say("dry run: %d changes of the prepare stage would be published", len(changes))
+		return nil
+	}
+	if err := r.confirm(ctx, "prepare", changes); err != nil {
+		return err
+	}
+	s := step.Step{Command: "prepare", From: phase, To: step.Prepared, Gates: results, Accepted: taken}
+	if _, err := r.through(ctx, s, func() error { return r.putStage(ctx, dnsplan.Prepare, changes) }); err != nil {
+		return err
+	}
+	return waiting(doc.Findings)
+}
+
+// before asks the gates that every publishing of a stage has to pass.
+func (r *run) before(ctx context.Context, command string, plan dnsplan.Plan, stage dnsplan.Stage, found []finding.Finding) ([]step.Result, []step.Acceptance, error) {
+	newest, err := r.state.Newest(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	results := append([]step.Result{clockGate(Facts{Now: r.o.Clock.Now(), Newest: newest})}, findingGates(found)...)
+	taken, err := r.judge(command, results)
+	if err != nil {
+		return results, taken, err
+	}
+	ds, err := r.moved(ctx, plan, stage)
+	if err != nil {
+		return results, taken, err
+	}
+	return results, taken, stale(ds)
+}
+
+// judge lets accepted gates pass and refuses for the others.
+func (r *run) judge(command string, results []step.Result) ([]step.Acceptance, error) {
+	taken := accept(results, r.o.Accept, r.o.Clock.Now())
+	refusal := &GateError{Step: command, Results: results}
+	if len(refusal.Refused()) > 0 {
+		return taken, refusal
+	}
+	return taken, nil
+}
+
+// putStage publishes the changes of a stage with the way back written first,
+// and waits until all servers show them. The time at which they do is what
+// the next stage's wait is counted from; a stage that changed nothing keeps
+// the time it was seen at before.
+func (r *run) putStage(ctx context.Context, stage dnsplan.Stage, changes []dnsplan.Change) error {
+	if len(changes) > 0 {
+		if err := r.prepareUndo(changes); err != nil {
+			return &GateError{Step: string(stage), Results: []step.Result{
+				refuse("undo", finding.GateUndoRight, err.Error(), "look at the rights and the free space of the move directory"),
+			}}
+		}
+		if err := r.publish(ctx, changes); err != nil {
+			return err
+		}
+		if err := r.awaitVisible(ctx, changes); err != nil {
+			return err
+		}
+	}
+	_, seen, err := r.state.Latest(ctx, seenStage, string(stage))
+	if err != nil || seen && len(changes) == 0 {
+		return err
+	}
+	return r.observe(ctx, seenStage, string(stage), "")
+}
+
+// confirm asks a person for the domain's name, unless nothing is to change.
+func (r *run) confirm(ctx context.Context, command string, changes []dnsplan.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if r.o.Confirm == nil {
+		return ErrNotConfirmed
+	}
+	var text strings.Builder
+	if err := dnsplan.Text(&text, dnsplan.Plan{Domain: r.Config.Domain, Changes: changes}, dnsplan.TextOptions{}); err != nil {
+		return err
+	}
+	return r.o.Confirm(ctx, Confirmation{Command: command, Domain: r.Config.Domain, Text: text.String()})
+}
+
+// findingGates makes a gate of every finding that blocks.
+func findingGates(found []finding.Finding) []step.Result {
+	var results []step.Result
+	for _, f := range found {
+		if f.Severity == finding.Block {
+			r := refuse("plan", f.Code, f.Text, f.Fix, f.Evidence...)
+			r.Subject = f.Subject
+			results = append(results, r)
+		}
+	}
+	return results
+}
+
+// waiting lists what only the provider's console can tell, or nothing.
+func waiting(found []finding.Finding) error {
+	var items []string
+	for _, f := range found {
+		if f.Code == finding.AfterVerification {
+			items = append(items, f.Subject+": "+f.Text)
+		}
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return &PersonError{What: "published, and some values are still to come from the provider's console", Items: items}
+}

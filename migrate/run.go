@@ -1,0 +1,134 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// RunOptions say how far one run goes.
+type RunOptions struct {
+	Until  step.Phase // None means Settled
+	NoWait bool       // end with a *LaterError where waiting is due
+	Stop   <-chan struct{}
+}
+
+// order is the way of a move; Undone stands beside it.
+var order = []step.Phase{step.None, step.Planned, step.Prepared, step.Switching, step.Switched, step.Settled, step.Closed}
+
+// Migrate does whatever comes next, phase after phase, until the phase that
+// was asked for: it plans, prepares, copies while the TTLs run down, cuts
+// over and watches. Interrupted and started again it goes on. At a gate that
+// refuses it stops.
+func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
+	if o.Until == step.None {
+		o.Until = step.Settled
+	}
+	if slices.Index(order, o.Until) < 1 || o.Until == step.Closed {
+		return fmt.Errorf("migrate: a run cannot go to %q", o.Until)
+	}
+	for {
+		phase, err := m.phaseNow(ctx)
+		if err != nil {
+			return err
+		}
+		if phase == step.Closed || phase != step.Undone && slices.Index(order, phase) >= slices.Index(order, o.Until) {
+			return nil
+		}
+		if closed(o.Stop) {
+			return mailbox.ErrStopped
+		}
+		if err := m.advance(ctx, phase, o); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *Move) phaseNow(ctx context.Context) (step.Phase, error) {
+	var phase step.Phase
+	err := m.read(ctx, func(r *run) (err error) {
+		phase, err = r.phase(ctx)
+		return err
+	})
+	return phase, err
+}
+
+// advance takes the one step that the phase asks for.
+func (m *Move) advance(ctx context.Context, phase step.Phase, o RunOptions) error {
+	switch phase {
+	case step.None, step.Undone:
+		doc, err := m.Plan(ctx, PlanOptions{})
+		if err != nil {
+			return err
+		}
+		return m.blocked(doc)
+	case step.Planned:
+		return m.Prepare(ctx, "")
+	case step.Prepared:
+		return m.copyAndCut(ctx, o)
+	case step.Switching:
+		return m.Cutover(ctx, CutoverOptions{Stop: o.Stop})
+	default:
+		return m.watchOn(ctx, o)
+	}
+}
+
+// watchOn watches until the move is settled, or once where nobody waits.
+func (m *Move) watchOn(ctx context.Context, o RunOptions) error {
+	if err := m.Watch(ctx, WatchOptions{Once: o.NoWait, Stop: o.Stop}); err != nil || !o.NoWait {
+		return err
+	}
+	phase, err := m.phaseNow(ctx)
+	if err != nil || phase == step.Settled {
+		return err
+	}
+	return &LaterError{What: "switched and swept, not settled yet", After: m.o.Clock.Now().Add(m.Config.Policy.Sweep)}
+}
+
+// blocked refuses a plan with findings that block, unless they are accepted.
+func (m *Move) blocked(doc Document) error {
+	results := findingGates(doc.Findings)
+	accept(results, m.o.Accept, m.o.Clock.Now())
+	if refusal := (&GateError{Step: "plan", Results: results}); len(refusal.Refused()) > 0 {
+		return refusal
+	}
+	return nil
+}
+
+// copyEvery is how often a waiting run copies: often enough that the last
+// delta is short, and that a mailbox that cannot be read is noticed in time.
+const copyEvery = 6 * time.Hour
+
+// copyAndCut copies, waits for what the plan waits for, and switches. A delta
+// that grew old during the wait is taken again.
+func (m *Move) copyAndCut(ctx context.Context, o RunOptions) error {
+	result, err := m.Sync(ctx, SyncOptions{Stop: o.Stop})
+	if _, person := errors.AsType[*PersonError](err); err != nil && (!person || result.Err() != nil || result.Tally().Doubt+result.Tally().Missing > 0) {
+		return err
+	}
+	due, because, err := m.due(ctx)
+	if err != nil {
+		return err
+	}
+	now := m.o.Clock.Now()
+	if !due.After(now) {
+		return m.Cutover(ctx, CutoverOptions{Stop: o.Stop})
+	}
+	if o.NoWait {
+		return &LaterError{What: "the switch has to wait: " + because, After: due}
+	}
+	m.say("waiting until %s (%s): %s", stamp(due), span(due.Sub(now)), because)
+	return m.o.Clock.Sleep(ctx, min(due.Sub(now), copyEvery))
+}
+
+// due returns when the switch may be published.
+func (m *Move) due(ctx context.Context) (time.Time, string, error) {
+	var f Facts
+	err := m.read(ctx, func(r *run) error { return r.planned(ctx, new(Status), &f) })
+	return f.After, f.Because, err
+}

@@ -1,0 +1,169 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// A Status is where a move stands, as status --json prints it.
+type Status struct {
+	Version int        `json:"version"`
+	Domain  string     `json:"domain"`
+	Phase   *string    `json:"phase"` // null before the first plan
+	Since   *time.Time `json:"since"`
+	Next    Next       `json:"next"`
+	Safe    Safe       `json:"safe"`
+	Left    []string   `json:"left"`
+	Yours   []Yours    `json:"yours"`
+}
+
+// Next is the command that is due, and when.
+type Next struct {
+	Command   string     `json:"command"`
+	NotBefore *time.Time `json:"not_before"`
+}
+
+// Safe says whether everything may stay as it is, and why.
+type Safe struct {
+	Value   bool   `json:"value"`
+	Because string `json:"because"`
+}
+
+// Yours is something that only a person can do.
+type Yours struct {
+	Code finding.Code `json:"code"`
+	Text string       `json:"text"`
+}
+
+// Status tells where the move stands from what is stored. It asks nobody,
+// takes no lock and writes nothing.
+func (m *Move) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := m.read(ctx, func(r *run) (err error) {
+		s, err = r.status(ctx)
+		return err
+	})
+	return s, err
+}
+
+func (r *run) status(ctx context.Context) (Status, error) {
+	s := Status{Version: 1, Domain: r.Config.Domain, Left: []string{}, Yours: []Yours{}}
+	phase, since, err := r.state.Phase(ctx)
+	if err != nil {
+		return s, err
+	}
+	if phase != step.None {
+		name := string(phase)
+		s.Phase, s.Since = &name, &since
+	}
+	copied, err := recall[CopyRecord](ctx, r, copyKind, "")
+	if err != nil {
+		return s, err
+	}
+	f, err := r.quietFacts(ctx)
+	if err != nil {
+		return s, err
+	}
+	if err := r.planned(ctx, &s, &f); err != nil {
+		return s, err
+	}
+	describe(&s, phase, copied, f)
+	return s, nil
+}
+
+// planned adds what the last plan shown leaves to a person, and when its
+// switch is due.
+func (r *run) planned(ctx context.Context, s *Status, f *Facts) error {
+	plan, doc, err := r.loadPlan("")
+	if errors.As(err, new(*PhaseError)) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, found := range doc.Findings {
+		if found.Severity == finding.Block || found.Code == finding.AfterVerification {
+			s.Yours = append(s.Yours, Yours{Code: found.Code, Text: found.Text})
+		}
+	}
+	seen, ok, err := r.state.Latest(ctx, seenStage, string(dnsplan.Prepare))
+	if err != nil {
+		return err
+	}
+	if ok {
+		f.After, f.Because = notBefore(plan, dnsplan.Switch, seen.At)
+	}
+	return nil
+}
+
+// describe says what the phase means. It is pure.
+func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts) {
+	leftCopy(s, copied)
+	switch phase {
+	case step.None:
+		s.Safe = Safe{true, "nothing was changed; all mail goes to the old server"}
+		s.Next.Command = "mxmove plan"
+	case step.Planned:
+		s.Safe = Safe{true, "nothing was changed; all mail goes to the old server"}
+		s.Left = append(s.Left, "the prepare stage is not published")
+		s.Next.Command = "mxmove prepare"
+	case step.Prepared:
+		s.Safe = Safe{true, "all mail goes to the old server; what was published only adds"}
+		s.Next.Command = "mxmove cutover"
+		if balanceGate(Facts{Copy: copied}).Outcome != step.Passed {
+			s.Next.Command = "mxmove sync"
+		}
+		if f.After.After(f.Now) {
+			s.Left = append(s.Left, "not before "+stamp(f.After)+": "+f.Because)
+			s.Next.NotBefore = &f.After
+		}
+	case step.Switching:
+		s.Safe = Safe{false, "the new MX is written and not yet visible everywhere"}
+		s.Left = append(s.Left, "the authoritative servers do not all show the new MX")
+		s.Next.Command = "mxmove cutover"
+	case step.Switched:
+		s.Safe = Safe{false, "late mail may still arrive at the old server; keep it running"}
+		for _, g := range settledGates(f) {
+			if g.Outcome != step.Passed {
+				s.Left = append(s.Left, g.Text)
+			}
+		}
+		s.Next.Command = "mxmove watch"
+	case step.Settled:
+		s.Safe = Safe{true, "quiet, swept and aligned"}
+		s.Next.Command = "mxmove report"
+	case step.Closed:
+		s.Safe = Safe{true, "the move is closed; the old server may be switched off"}
+		s.Next.Command = "mxmove report"
+	case step.Undone:
+		s.Safe = Safe{true, "the old MX is back; what the target received was copied to the old server"}
+		s.Next.Command = "mxmove plan"
+	}
+}
+
+func leftCopy(s *Status, copied *CopyRecord) {
+	if copied == nil {
+		s.Left = append(s.Left, "no complete copy yet")
+		return
+	}
+	for _, n := range []struct {
+		count int
+		what  string
+	}{
+		{copied.Missing, "messages are missing at the target"},
+		{copied.Doubt, "messages are in doubt"},
+		{copied.Unread, "mailboxes could not be read"},
+		{copied.Refused, "messages were refused by the target and are kept as files"},
+	} {
+		if n.count > 0 {
+			s.Left = append(s.Left, fmt.Sprintf("%d %s", n.count, n.what))
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// UndoOptions say how far to go back.
+type UndoOptions struct {
+	All  bool // take back the prepare stage too
+	Stop <-chan struct{}
+}
+
+// Undo is the way back: what arrived at the target since the switch is copied
+// to the old server, the old MX is put back, and what arrived meanwhile is
+// swept the same way. With All the prepare stage is taken back as well, once
+// the new MX has left the caches and the target's mail has drained.
+//
+// It suffices that undo.json is left: everything else may be lost.
+func (m *Move) Undo(ctx context.Context, o UndoOptions) error {
+	if m.o.DryRun {
+		return m.read(ctx, func(r *run) error { return r.undo(ctx, o) })
+	}
+	return m.locked(ctx, "undo", func(r *run) error { return r.undo(ctx, o) })
+}
+
+func (r *run) undo(ctx context.Context, o UndoOptions) error {
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return err
+	}
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case phase == step.Closed:
+		return ErrClosed
+	case len(applied) == 0 && (phase == step.None || phase == step.Planned):
+		return &PhaseError{Command: "undo", Phase: phase, Fix: "nothing was published, so there is nothing to take back"}
+	}
+	back := ofStage(applied, dnsplan.Switch, dnsplan.Retire, dnsplan.Harden)
+	reached := phase != step.Undone && (len(back) > 0 || phase.Additions())
+	if r.o.DryRun {
+		if o.All {
+			back = applied
+		}
+		r.say("dry run: %d changes would be taken back", len(back))
+		return nil
+	}
+	if reached || phase == step.Undone {
+		if err := r.goBack(ctx, phase, back, o); err != nil {
+			return err
+		}
+	} else if !o.All {
+		r.say("the MX was not switched; mxmove undo --all takes the prepare stage back")
+		return nil
+	}
+	if o.All {
+		return r.undoPrepare(ctx, o)
+	}
+	return nil
+}
+
+// goBack puts the old MX back, with a copy of what the target received before
+// it and after it.
+func (r *run) goBack(ctx context.Context, phase step.Phase, back []dnsplan.Change, o UndoOptions) error {
+	changes := reversed(back)
+	if err := r.confirm(ctx, "undo", changes); err != nil {
+		return err
+	}
+	r.say("copying back what arrived at the target")
+	if err := r.reverse(ctx, o); err != nil {
+		return err
+	}
+	if phase == step.Undone && len(changes) == 0 {
+		return nil
+	}
+	s := step.Step{Command: "undo", From: phase, To: step.Undone}
+	if _, err := r.through(ctx, s, func() error { return r.takeBack(ctx, changes) }); err != nil {
+		return err
+	}
+	r.say("copying back what arrived in the meantime")
+	return r.reverse(ctx, o)
+}
+
+// takeBack publishes reversed changes. A publisher leaves alone what is
+// already as it was, and refuses what is neither old nor new.
+func (r *run) takeBack(ctx context.Context, changes []dnsplan.Change) error {
+	if err := r.publish(ctx, changes); err != nil {
+		return err
+	}
+	if err := r.awaitVisible(ctx, changes); err != nil {
+		return err
+	}
+	for _, s := range dnsplan.Stages {
+		if len(ofStage(changes, s)) > 0 {
+			if err := r.state.Forget(ctx, seenStage, string(s)); err != nil {
+				return err
+			}
+		}
+	}
+	return r.observe(ctx, undoneKind, "", fmt.Sprint(newTTL(changes)))
+}
+
+// undoneKind is the kind of observation for the time at which every server
+// showed the old MX again; its value is the TTL of what it replaced.
+const undoneKind = "undone"
+
+// newTTL returns the longest TTL of what was taken back: so long caches may
+// still lead to the target.
+func newTTL(changes []dnsplan.Change) uint32 {
+	var ttl uint32
+	for _, c := range changes {
+		if c.Before != nil {
+			ttl = max(ttl, c.Before.TTL)
+		}
+	}
+	return ttl
+}
+
+// undoPrepare takes the prepare stage back, newest change first. While caches
+// may still lead mail to the target its records have to stay.
+func (r *run) undoPrepare(ctx context.Context, o UndoOptions) error {
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return err
+	}
+	changes := reversed(applied)
+	if len(changes) == 0 {
+		r.say("nothing is left to take back")
+		return nil
+	}
+	if err := r.drain(ctx, o); err != nil {
+		return err
+	}
+	if err := r.confirm(ctx, "undo --all", changes); err != nil {
+		return err
+	}
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return err
+	}
+	s := step.Step{Command: "undo --all", From: phase, To: step.Undone}
+	_, err = r.through(ctx, s, func() error {
+		if err := r.publish(ctx, changes); err != nil {
+			return err
+		}
+		if err := r.awaitVisible(ctx, changes); err != nil {
+			return err
+		}
+		return r.state.Forget(ctx, seenStage, string(dnsplan.Prepare))
+	})
+	return err
+}
+
+// drain waits until the new MX has left the caches and the target has been
+// quiet, if the MX was ever switched. A long wait is left to the caller.
+func (r *run) drain(ctx context.Context, o UndoOptions) error {
+	back, switched, err := r.state.Latest(ctx, undoneKind, "")
+	if err != nil || !switched {
+		return err
+	}
+	late, _, err := r.state.Latest(ctx, lateKind, "target")
+	if err != nil {
+		return err
+	}
+	var ttl uint32
+	if _, err := fmt.Sscan(back.Value, &ttl); err != nil {
+		return fmt.Errorf("observation %s of %s: %w", undoneKind, stamp(back.At), err)
+	}
+	end := back.At.Add(time.Duration(ttl) * time.Second)
+	if quiet := slices.MaxFunc([]time.Time{back.At, late.At}, time.Time.Compare).Add(r.Config.Policy.Quiet); quiet.After(end) {
+		end = quiet
+	}
+	now := r.o.Clock.Now()
+	switch {
+	case !now.Before(end):
+		return nil
+	case end.Sub(now) > lookFor:
+		return &LaterError{What: "the old MX is back; the prepare stage stays until the target's mail has drained", After: end}
+	}
+	r.say("waiting %s until the target's mail has drained", span(end.Sub(now)))
+	if err := r.o.Clock.Sleep(ctx, end.Sub(now)); err != nil {
+		return err
+	}
+	return r.reverse(ctx, o)
+}
+
+// reverse copies from the target to the old server what is not there yet.
+// Both directions only add.
+func (r *run) reverse(ctx context.Context, o UndoOptions) error {
+	p, _, err := r.provider()
+	if err != nil {
+		return err
+	}
+	accounts, err := r.accounts(p, nil)
+	if err != nil {
+		return err
+	}
+	for i, a := range accounts {
+		accounts[i].Source, accounts[i].Target = a.Target, a.Source
+	}
+	options := r.copyOptions(p)
+	options.Additions, options.Reverse, options.Stop = true, true, o.Stop
+	options.Reserved, options.AppendLimit = nil, 0
+	result, err := r.copier(options).Copy(ctx, accounts)
+	if err != nil {
+		return err
+	}
+	if n := realMail(result); n > 0 {
+		r.say("%d messages carried back to the old server", n)
+		if err := r.observe(ctx, lateKind, "target", fmt.Sprint(n)); err != nil {
+			return err
+		}
+	}
+	if err := settledResult(result); err != nil {
+		if _, person := errors.AsType[*PersonError](err); !person || result.Err() != nil {
+			return err
+		}
+		r.say("%v", err)
+	}
+	return nil
+}

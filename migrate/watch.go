@@ -1,0 +1,181 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// WatchOptions say how long to watch.
+type WatchOptions struct {
+	Once bool            // one sweep, for timers
+	Stop <-chan struct{} // closed: stop after what is in flight
+}
+
+// Kinds of observations of the time after the switch.
+const (
+	sweepKind = "sweep" // a sweep that read every account
+	lateKind  = "late"  // a sweep that carried real mail over
+	dmarcKind = "dmarc" // a DMARCRecord
+)
+
+// Watch sweeps what arrived late at the old server from every paired mailbox,
+// until the move is settled: quiet for as long as the policy asks, and
+// aligned. The lock is held only during a sweep.
+func (m *Move) Watch(ctx context.Context, o WatchOptions) error {
+	for {
+		var open *GateError
+		err := m.locked(ctx, "watch", func(r *run) error { return r.sweep(ctx, o, &open) })
+		if err != nil || open == nil {
+			return err
+		}
+		for _, g := range open.Refused() {
+			m.say("not settled: %s", g.Text)
+		}
+		if o.Once {
+			return nil
+		}
+		if closed(o.Stop) {
+			return mailbox.ErrStopped
+		}
+		if err := m.o.Clock.Sleep(ctx, m.Config.Policy.Sweep); err != nil {
+			return err
+		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// sweep copies additions once and asks whether the move is settled. What is
+// still open is left in open; nil means that nothing is.
+func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error {
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return err
+	}
+	if phase != step.Switched && phase != step.Settled {
+		return &PhaseError{Command: "watch", Phase: phase, Fix: "mxmove status says what is next"}
+	}
+	result, err := r.sync(ctx, SyncOptions{Stop: o.Stop})
+	if _, person := errors.AsType[*PersonError](err); err != nil && (!person || result.Err() != nil) {
+		return err
+	}
+	late := realMail(result)
+	if late > 0 {
+		if err := r.observe(ctx, lateKind, "", fmt.Sprint(late)); err != nil {
+			return err
+		}
+	}
+	if err := r.observe(ctx, sweepKind, "", ""); err != nil {
+		return err
+	}
+	t := result.Tally()
+	r.emit(Event{Type: SweepDone, Tally: &t, Done: result.Sent, Text: fmt.Sprintf("sweep: %d late messages carried over", result.Sent)})
+	if err := r.proveOnce(ctx); err != nil {
+		return err
+	}
+	return r.settle(ctx, phase, open)
+}
+
+// realMail counts what a sweep carried over, without the mailboxes that hold
+// junk: spammers go on for years, and nobody waits for them.
+func realMail(result mailbox.Result) int {
+	n := 0
+	for _, a := range result.Accounts {
+		for _, mb := range a.Mailboxes {
+			if mb.Use != imap.MailboxAttrJunk {
+				n += mb.Sent
+			}
+		}
+	}
+	return n
+}
+
+// proveOnce sends a probe when none has passed since the switch and one can
+// be received. A failed probe is told and does not end the watch.
+func (r *run) proveOnce(ctx context.Context) error {
+	if r.Config.Probe == nil {
+		return nil
+	}
+	last, err := r.verdict(ctx)
+	if err != nil || last != nil && last.DMARC == "pass" {
+		return err
+	}
+	_, err = r.checkDMARC(ctx, DMARCOptions{})
+	if err != nil && ctx.Err() == nil {
+		r.say("probe: %v", err)
+		return nil
+	}
+	return err
+}
+
+// verdict returns the last DMARC verdict since the switch, or nil.
+func (r *run) verdict(ctx context.Context) (*DMARCRecord, error) {
+	seen, ok, err := r.state.Latest(ctx, seenStage, string(dnsplan.Switch))
+	if err != nil || !ok {
+		return nil, err
+	}
+	last, err := recall[DMARCRecord](ctx, r, dmarcKind, "")
+	if err != nil || last == nil || last.Time.Before(seen.At) {
+		return nil, err
+	}
+	return last, nil
+}
+
+// settle asks the gates of the quiet time.
+func (r *run) settle(ctx context.Context, phase step.Phase, open **GateError) error {
+	f, err := r.quietFacts(ctx)
+	if err != nil || phase == step.Settled {
+		return err
+	}
+	results := settledGates(f)
+	taken, err := r.judge("watch", results)
+	if refusal, ok := errors.AsType[*GateError](err); ok {
+		*open = refusal
+		return nil
+	}
+	s := step.Step{Command: "watch", From: phase, To: step.Settled, Gates: results, Accepted: taken}
+	_, err = r.through(ctx, s, func() error { return nil })
+	return err
+}
+
+func (r *run) quietFacts(ctx context.Context) (Facts, error) {
+	f := Facts{Now: r.o.Clock.Now(), Quiet: r.Config.Policy.Quiet}
+	var err error
+	if f.Newest, err = r.state.Newest(ctx); err != nil {
+		return f, err
+	}
+	if f.Copy, err = recall[CopyRecord](ctx, r, copyKind, ""); err != nil {
+		return f, err
+	}
+	if f.Verdict, err = r.verdict(ctx); err != nil {
+		return f, err
+	}
+	for _, o := range []struct {
+		kind, subject string
+		at            *time.Time
+	}{
+		{seenStage, string(dnsplan.Switch), &f.Switched}, {lateKind, "", &f.LastLate}, {sweepKind, "", &f.LastLook},
+	} {
+		seen, _, err := r.state.Latest(ctx, o.kind, o.subject)
+		if err != nil {
+			return f, err
+		}
+		*o.at = seen.At
+	}
+	return f, nil
+}
