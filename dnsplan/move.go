@@ -255,10 +255,11 @@ func (m *move) tellUnmeasured() {
 		"plan again with a resolver that answers", m.unmeasured...)
 }
 
-// base adds what the plan reads or changes, as it is now.
+// base adds what the plan reads or changes, as it is now. The SOA is left
+// out: its serial moves with every change of ours.
 func (m *move) base(to map[zone.Key]zone.RRset) {
 	add := func(k zone.Key) {
-		if s := m.in.Now.Get(k.Name, k.Type); s != nil {
+		if s := m.in.Now.Get(k.Name, k.Type); s != nil && k.Type != dns.TypeSOA {
 			to[k] = *s
 		}
 	}
