@@ -1,9 +1,6 @@
 package mailbox
 
-import (
-	"context"
-	"errors"
-)
+import "encoding/json"
 
 // A Balance is what Verify found. It marshals to the document of verify --json.
 type Balance struct {
@@ -15,46 +12,110 @@ type Balance struct {
 // An AccountBalance is the balance of one account.
 type AccountBalance struct {
 	Address   string           `json:"address"`
-	Mailboxes []MailboxBalance `json:"mailboxes"`
+	Mailboxes []MailboxBalance `json:"mailboxes"`        // never nil in JSON
 	Unread    string           `json:"unread,omitempty"` // why the account could not be read at all
 	Err       error            `json:"-"`                // the error behind Unread
 }
 
 // A MailboxBalance is the balance of one pair of mailboxes.
 type MailboxBalance struct {
-	Source string
-	Target string
+	Source, Target string
 	Tally
 	Extra    int    // at the target only
 	Repaired int    // stored with a minimal repair
-	Differs  int    // found by content to be different, counted beside its state
+	Differs  int    // found different by content; each stands under its state too
 	Unread   string // why the mailbox could not be read; Messages and Doubt are then what STATUS said
 	Unknown  bool   // with Unread: STATUS said nothing either
+	Skip     string // why the mailbox is left out as a whole
+	Err      error  // the error behind Unread
 }
 
-// VerifyOptions say how Verify compares. Copy holds the options that the
-// accounts were copied with.
-type VerifyOptions struct {
-	Copy Options
-	Hash int // percent of the messages whose content is compared: 0 none, 100 all
-
-	// Message is told about every message, from several goroutines but never
-	// two at once; nil: nobody.
-	Message func(Mark)
+// Balanced reports whether every message of the mailbox is accounted for.
+func (m MailboxBalance) Balanced() bool {
+	return m.Unread == "" && m.Missing == 0 && m.Doubt == 0 && m.Differs == 0
 }
 
-// A Mark is the verdict on one message: '=' on both sides, '+' missing at the
-// target, '-' at the target only, '!' different, '?' in doubt or unreadable.
-type Mark struct {
-	Account, Mailbox string
-	Sign             byte
-	Message          Message
+// Tally returns the sum over all mailboxes.
+func (b Balance) Tally() Tally {
+	var t Tally
+	for _, a := range b.Accounts {
+		for _, m := range a.Mailboxes {
+			t = t.Add(m.Tally)
+		}
+	}
+	return t
 }
 
-// Verify compares both sides of the accounts. Both are opened for reading
-// only. Whether a message is at the target is decided from the two servers;
-// the journal only says why. It returns an error where the run as a whole
-// ended early; an account that cannot be read stands in the Balance.
-func (c *Copier) Verify(ctx context.Context, accounts []Account, o VerifyOptions) (Balance, error) {
-	return Balance{}, errors.ErrUnsupported
+// Extra returns the number of messages that are at the target only.
+func (b Balance) Extra() int {
+	n := 0
+	for _, a := range b.Accounts {
+		for _, m := range a.Mailboxes {
+			n += m.Extra
+		}
+	}
+	return n
+}
+
+// Unread returns the number of mailboxes and accounts that could not be read.
+func (b Balance) Unread() int {
+	n := 0
+	for _, a := range b.Accounts {
+		if a.Unread != "" {
+			n++
+		}
+		for _, m := range a.Mailboxes {
+			if m.Unread != "" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// balanced decides what Balanced says.
+func (b Balance) balanced() bool {
+	for _, a := range b.Accounts {
+		if a.Unread != "" {
+			return false
+		}
+		for _, m := range a.Mailboxes {
+			if !m.Balanced() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// MarshalJSON implements json.Marshaler: what is not known is null, not 0.
+func (m MailboxBalance) MarshalJSON() ([]byte, error) {
+	known := func(n int) *int {
+		if m.Unknown {
+			return nil
+		}
+		return &n
+	}
+	return json.Marshal(struct {
+		Source   string `json:"source"`
+		Target   string `json:"target"`
+		Messages *int   `json:"messages"`
+		Copied   int    `json:"copied"`
+		Present  int    `json:"present"`
+		Merged   int    `json:"merged"`
+		Skipped  int    `json:"skipped"`
+		Refused  int    `json:"refused"`
+		Gone     int    `json:"gone"`
+		New      int    `json:"new"`
+		Doubt    *int   `json:"doubt"`
+		Missing  int    `json:"missing"`
+		Extra    int    `json:"extra"`
+		Repaired int    `json:"repaired"`
+		Differs  int    `json:"differs"`
+		Unread   string `json:"unread,omitempty"`
+		Skip     string `json:"skip,omitempty"`
+	}{
+		m.Source, m.Target, known(m.Messages), m.Copied, m.Present, m.Merged, m.Skipped, m.Refused,
+		m.Gone, m.New, known(m.Doubt), m.Missing, m.Extra, m.Repaired, m.Differs, m.Unread, m.Skip,
+	})
 }

@@ -112,9 +112,10 @@ func (o Options) pairOptions(a *Account) PairOptions {
 
 // copyAll copies the mailboxes over several pairs of connections. Mailboxes
 // that lead into the same target go one after the other, so that what one
-// appends is not taken for a foreign delivery by the next.
+// appends is not taken for a foreign delivery by the next; names that differ
+// only in case may be one mailbox.
 func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error {
-	jobs := byTarget(pairs)
+	jobs := byTarget(pairs, fold)
 	queue := make(chan []int, len(jobs))
 	for _, job := range jobs {
 		queue <- job
@@ -139,12 +140,12 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error 
 	return g.Wait()
 }
 
-// byTarget groups the places of pairs by their target.
-func byTarget(pairs []Pair) [][]int {
+// byTarget groups the places of pairs by their target, as alike tells it.
+func byTarget(pairs []Pair, alike func(string) string) [][]int {
 	var jobs [][]int
 	place := make(map[string]int)
 	for i, p := range pairs {
-		key := fold(p.Target)
+		key := alike(p.Target)
 		if p.Skip != "" {
 			key = "\x00" + p.Source
 		}

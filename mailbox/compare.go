@@ -1,0 +1,266 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/journal"
+)
+
+// A comparison is all source mailboxes that lead into one target mailbox, and
+// that one.
+type comparison struct {
+	*verifier
+	eyes    *eyes
+	sides   []*half
+	source  []candidate
+	of      []*half // of each source candidate
+	target  []candidate
+	partner map[int]int // target place by source place
+	hashes  map[int]verdict
+}
+
+// A half is one source mailbox of a comparison.
+type half struct {
+	pair     Pair
+	balance  *MailboxBalance
+	silent   int
+	runs     journal.Runs
+	refusals map[imap.UID]journal.Refusal
+	open     map[imap.UID]bool
+	next     imap.UID // of the last inventory; 0: none
+}
+
+// compare fills in the balances of some pairs with one target. An error means
+// that the target could not be read, or that a connection was lost; a source
+// mailbox that cannot be opened costs itself only.
+func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []int) error {
+	c := &comparison{verifier: v, eyes: e, partner: make(map[int]int), hashes: make(map[int]verdict)}
+	var validity uint32
+	first := pairs[places[0]]
+	if first.Skip == "" && !first.Create {
+		sel, err := e.target.Examine(ctx, first.TargetWire)
+		if err != nil {
+			return err
+		}
+		validity = sel.UIDValidity
+		there, err := everything(ctx, e.target, sel)
+		if err != nil {
+			return err
+		}
+		for _, m := range there {
+			c.target = append(c.target, candidate{Message: m})
+		}
+	}
+	for _, i := range places {
+		if err := c.read(ctx, pairs[i], &v.balance.Mailboxes[i], validity); err != nil {
+			return err
+		}
+	}
+	if err := c.match(ctx); err != nil {
+		return err
+	}
+	if err := c.hash(ctx); err != nil {
+		return err
+	}
+	c.judge()
+	return nil
+}
+
+// everything lists a mailbox that was opened, with the headers.
+func everything(ctx context.Context, f fetcher, sel wire.Selected) ([]Message, error) {
+	if sel.Exists == 0 {
+		return nil, nil
+	}
+	return list(ctx, f, wire.From(1), true)
+}
+
+// read lists a source mailbox and takes what the journal says of it.
+func (c *comparison) read(ctx context.Context, p Pair, b *MailboxBalance, validity uint32) error {
+	*b = MailboxBalance{Source: p.Source, Target: p.Target, Skip: p.Skip}
+	if p.Skip != "" {
+		if st, err := c.eyes.source.Status(ctx, p.SourceWire); err == nil && st.Messages != nil {
+			b.Messages, b.Skipped = int(*st.Messages), int(*st.Messages)
+		}
+		return nil
+	}
+	sel, err := c.eyes.source.Examine(ctx, p.SourceWire)
+	var refusal *imapconn.ResponseError
+	if errors.As(err, &refusal) && imapconn.Class(err) != imapconn.ClassTemporary {
+		*b = c.unreadBalance(ctx, c.eyes, p, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	there, err := everything(ctx, c.eyes.source, sel)
+	if err != nil {
+		return err
+	}
+	h := &half{pair: p, balance: b, silent: max(0, int(sel.Exists)-len(there))}
+	if err := c.recall(ctx, h, sel.UIDValidity, validity); err != nil {
+		return err
+	}
+	c.sides = append(c.sides, h)
+	for _, m := range there {
+		c.source = append(c.source, candidate{Message: m, claim: unsent})
+		c.of = append(c.of, h)
+	}
+	return nil
+}
+
+// recall asks the journal why messages are where they are.
+func (c *comparison) recall(ctx context.Context, h *half, source, target uint32) error {
+	if c.journal == nil {
+		return nil
+	}
+	page, err := c.journal.Page(ctx, journal.Key{
+		Account: c.account.Name, Source: h.pair.SourceWire, Target: h.pair.TargetWire,
+		SourceValidity: source, TargetValidity: target, Reverse: c.run.o.Reverse,
+	})
+	if err != nil {
+		return err
+	}
+	if h.runs, err = page.Runs(ctx); err != nil {
+		return err
+	}
+	if h.refusals, err = page.Refusals(ctx); err != nil {
+		return err
+	}
+	if h.next, err = page.Inventory(ctx); err != nil {
+		return err
+	}
+	intents, err := page.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	h.open = make(map[imap.UID]bool)
+	for _, in := range intents {
+		for _, m := range in.Messages {
+			h.open[m.UID] = true
+		}
+	}
+	return nil
+}
+
+// match pairs the messages of both sides.
+func (c *comparison) match(ctx context.Context) error {
+	pairs, open := matchHeaders(c.source, c.target)
+	var mine, theirs []int
+	for _, g := range open {
+		mine, theirs = append(mine, g.source...), append(theirs, g.target...)
+	}
+	if err := c.sourceTexts(ctx, mine); err != nil {
+		return err
+	}
+	if err := readTexts(ctx, c.eyes.target, c.target, theirs); err != nil {
+		return err
+	}
+	for _, g := range open {
+		pairs = append(pairs, matchContent(g, c.source, c.target)...)
+	}
+	for _, p := range pairs {
+		c.partner[p.source] = p.target
+	}
+	return nil
+}
+
+// sourceTexts reads texts of source messages, mailbox by mailbox.
+func (c *comparison) sourceTexts(ctx context.Context, places []int) error {
+	return c.bySide(ctx, places, func(some []int) error {
+		return readTexts(ctx, c.eyes.source, c.source, some)
+	})
+}
+
+// bySide calls fn for the places of each source mailbox, while that is open.
+func (c *comparison) bySide(ctx context.Context, places []int, fn func([]int) error) error {
+	for _, h := range c.sides {
+		var some []int
+		for _, i := range places {
+			if c.of[i] == h {
+				some = append(some, i)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		if _, err := c.eyes.source.Examine(ctx, h.pair.SourceWire); err != nil {
+			return err
+		}
+		if err := fn(some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A verdict is what the content of a message says.
+type verdict string
+
+const (
+	equal      verdict = "equal"
+	different  verdict = "different"
+	unreadable verdict = "unreadable"
+)
+
+// hash compares the content of a share of the messages that were found. The
+// share is chosen by UID, so that it is the same at the next run.
+func (c *comparison) hash(ctx context.Context) error {
+	var mine, theirs []int
+	for s, t := range c.partner {
+		if int(uint32(c.source[s].UID)*2654435761>>16)%100 < c.o.Hash {
+			mine, theirs = append(mine, s), append(theirs, t)
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	err := c.bySide(ctx, mine, func(some []int) error { return readWhole(ctx, c.eyes.source, c.source, some) })
+	if err != nil {
+		return err
+	}
+	if err := readWhole(ctx, c.eyes.target, c.target, theirs); err != nil {
+		return err
+	}
+	for n, s := range mine {
+		c.hashes[s] = c.content(s, theirs[n])
+	}
+	return nil
+}
+
+// content judges the content of a pair. What we have sent must be equal octet
+// for octet, with line ends in one form; what came to the target by another
+// way has other lines in its header.
+func (c *comparison) content(s, t int) verdict {
+	a, b := c.source[s], c.target[t]
+	run, _, ours := c.of[s].runs.Find(a.UID)
+	switch {
+	case a.Body.IsZero() || b.Body.IsZero():
+		return unreadable
+	case a.Body == b.Body, a.text == b.text && !(ours && run.Outcome == journal.Copied):
+		return equal
+	}
+	return different
+}
+
+// readWhole fills in the digests of whole messages.
+func readWhole(ctx context.Context, f fetcher, cs []candidate, places []int) error {
+	at := make(map[imap.UID]int, len(places))
+	var of []imap.UID
+	for _, i := range places {
+		at[cs[i].UID] = i
+		of = append(of, cs[i].UID)
+	}
+	return f.Bodies(ctx, of, func(uid imap.UID, _ int64, body io.Reader) error {
+		text, whole, err := digests(body)
+		if i, ok := at[uid]; ok && err == nil {
+			cs[i].text, cs[i].Body = text, whole
+		}
+		return err
+	})
+}

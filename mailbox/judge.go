@@ -1,0 +1,102 @@
+package mailbox
+
+import "github.com/mxmove/mxmove/mailbox/journal"
+
+// judge counts every message in exactly one state.
+func (c *comparison) judge() {
+	taken := make(map[int]bool, len(c.partner))
+	for i, m := range c.source {
+		t, found := c.partner[i]
+		if found {
+			taken[t] = true
+		}
+		c.count(i, m, found)
+	}
+	for _, h := range c.sides {
+		b := h.balance
+		b.Doubt += h.silent
+		b.Messages = b.sum()
+	}
+	if len(c.sides) == 0 {
+		return
+	}
+	first := c.sides[0]
+	for t, m := range c.target {
+		if !taken[t] {
+			first.balance.Extra++
+			c.mark(first.pair.Target, '-', "extra", m.Message)
+		}
+	}
+}
+
+// count puts one message into its state.
+func (c *comparison) count(i int, m candidate, found bool) {
+	h := c.of[i]
+	b := h.balance
+	if !found {
+		state, sign, n := c.absent(i, m)
+		*n++
+		c.mark(h.pair.Source, sign, state, m.Message)
+		return
+	}
+	switch c.hashes[i] {
+	case unreadable:
+		b.Doubt++
+		c.mark(h.pair.Source, '?', "doubt", m.Message)
+		return
+	case different:
+		b.Differs++
+		c.mark(h.pair.Source, '!', "differs", m.Message)
+	default:
+		c.mark(h.pair.Source, '=', c.reason(h, m), m.Message)
+	}
+	if c.reason(h, m) == string(journal.Copied) {
+		b.Copied++
+	} else {
+		b.Present++
+	}
+}
+
+// reason says how a message that is at the target came there.
+func (c *comparison) reason(h *half, m candidate) string {
+	if run, _, ok := h.runs.Find(m.UID); ok {
+		return string(run.Outcome)
+	}
+	return string(journal.Present)
+}
+
+// absent says why a message is not at the target, and where it counts.
+func (c *comparison) absent(i int, m candidate) (state string, sign byte, n *int) {
+	h := c.of[i]
+	b := h.balance
+	run, target, known := h.runs.Find(m.UID)
+	_, refused := h.refusals[m.UID]
+	switch {
+	case c.run.o.skips(m.Message):
+		return "skipped", '+', &b.Skipped
+	case known && run.Outcome == journal.Copied && target == 0 && c.twin(m):
+		return "merged", '=', &b.Merged
+	case known && c.run.o.Additions:
+		return "gone", '+', &b.Gone
+	case known:
+		return "missing", '+', &b.Missing
+	case refused:
+		return "refused", '+', &b.Refused
+	case h.open[m.UID]:
+		return "doubt", '?', &b.Doubt
+	case h.next != 0 && m.UID >= h.next:
+		return "new", '+', &b.New
+	}
+	return "missing", '+', &b.Missing
+}
+
+// twin reports whether the target has an identical message: the one that it
+// has kept of several.
+func (c *comparison) twin(m candidate) bool {
+	for _, t := range c.target {
+		if t.Header == m.Header && (sameText(m, t) || sameUnread(m, t)) {
+			return true
+		}
+	}
+	return false
+}
