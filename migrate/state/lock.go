@@ -128,5 +128,7 @@ func (l *Lock) Close() error {
 	}
 	f := l.file
 	l.file = nil
-	return errors.Join(f.Truncate(0), f.Close())
+	// Closing alone would leave the lock to a child process that was forked
+	// and has not begun its own program yet.
+	return errors.Join(f.Truncate(0), unlock(f), f.Close())
 }

@@ -30,7 +30,9 @@ func child(role, dir string) {
 	fmt.Println("held")
 	switch role {
 	case "hold":
-		io.Copy(io.Discard, os.Stdin)
+		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+			fmt.Println("error:", err)
+		}
 	case "write":
 		if err := writeOn(dir); err != nil {
 			fmt.Println("error:", err)
