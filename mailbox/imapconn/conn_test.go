@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,8 +16,12 @@ import (
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 )
 
-// quick is a silence that a test can wait for.
-const quick = 100 * time.Millisecond
+// quick is a silence that a test can wait for, and that a busy machine does
+// not make by itself; step is well within it.
+const (
+	quick = time.Second
+	step  = quick / 10
+)
 
 func dialQuick(t *testing.T, script func(p *peer)) *imapconn.Source {
 	t.Helper()
@@ -74,9 +79,9 @@ func TestBlanksKeepAlive(t *testing.T) {
 	s := dialQuick(t, func(p *peer) {
 		tag, _ := p.read()
 		p.send("*")
-		tick := time.NewTicker(quick / 4)
+		tick := time.NewTicker(step)
 		defer tick.Stop()
-		for range 12 {
+		for range 13 {
 			<-tick.C
 			p.send(" ")
 		}
@@ -90,7 +95,7 @@ func TestBlanksKeepAlive(t *testing.T) {
 
 func TestUploadIsNoSilence(t *testing.T) {
 	t.Parallel()
-	const pieces = 12
+	const pieces = 13
 	s := dialQuick(t, func(p *peer) {
 		for range pieces {
 			if _, err := p.r.ReadString('\n'); err != nil {
@@ -100,15 +105,17 @@ func TestUploadIsNoSilence(t *testing.T) {
 		p.send("A99 OK done\r\n")
 	})
 	raw := s.Raw()
-	go func() {
-		tick := time.NewTicker(quick / 4)
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	writer.Go(func() {
+		tick := time.NewTicker(step)
 		defer tick.Stop()
 		for range pieces {
 			<-tick.C
 			_, _ = raw.WriteString("A99 NOOP\r\n")
 			_ = raw.Flush()
 		}
-	}()
+	})
 	if p, err := raw.Next(); err != nil || p.Tag != "A99" {
 		t.Errorf("Next() = %+v, %v; want the answer", p, err)
 	}

@@ -69,18 +69,18 @@ func (s *session) open(ctx context.Context, e Endpoint, l Login, filter func(io.
 }
 
 func dial(ctx context.Context, e Endpoint) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout())
+	bounded, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	connect := e.Dial
 	if connect == nil {
 		connect = new(net.Dialer).DialContext
 	}
-	nc, err := connect(ctx, "tcp", e.Addr)
+	nc, err := connect(bounded, "tcp", e.Addr)
 	if err == nil {
 		return nc, nil
 	}
-	if cause := context.Cause(ctx); cause != nil && cause != context.DeadlineExceeded { //nolint:errorlint // our own timeout is bare
-		err = fmt.Errorf("%w: %w", ErrCancelled, cause)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrCancelled, context.Cause(ctx))
 	}
 	return nil, fmt.Errorf("connection to %s: %w", printable(e.Addr), err)
 }

@@ -24,6 +24,7 @@ var (
 	ErrSilent    = errors.New("imapconn: server silent")
 	ErrCancelled = errors.New("imapconn: cancelled")
 	ErrClosed    = errors.New("imapconn: connection closed")
+	ErrBusy      = errors.New("imapconn: another command is under way")
 	ErrForbidden = errors.New("imapconn: command not allowed on a source")
 	ErrProtocol  = errors.New("imapconn: server breaks the protocol")
 	ErrInsecure  = errors.New("imapconn: connection would not be secure")

@@ -85,7 +85,7 @@ func (g *guard) judge(line string) string {
 		return ""
 	}
 	f := strings.SplitN(line, " ", 4)
-	if len(f) < 2 || strings.ContainsAny(line, "\x00\r") {
+	if len(f) < 2 || f[0] == "" || strings.ContainsAny(line, "\x00\r") {
 		return "no command"
 	}
 	verb := strings.ToUpper(f[1])

@@ -17,7 +17,10 @@ import (
 type Raw struct{ s *session }
 
 // Raw gives the lane its view.
-func (s *session) Raw() *Raw { return &Raw{s} }
+func (s *session) Raw() *Raw {
+	s.raw.Store(true)
+	return &Raw{s}
+}
 
 // Guard ties the connection to ctx until release is called: when ctx ends the
 // connection is closed and whoever waits on it wakes with ErrCancelled.

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 )
@@ -43,6 +45,9 @@ type session struct {
 	tail    tail
 	secrets []string // never to be repeated from what the server says
 
+	busy sync.Mutex  // held while a command is under way
+	raw  atomic.Bool // the lane may have left something unfinished
+
 	caps Caps
 	tag  int
 	bye  *ResponseError
@@ -62,13 +67,15 @@ func (s *session) Tail() string { return s.tail.String() }
 // Traffic is how many octets came and went on the socket, TLS included.
 func (s *session) Traffic() (in, out int64) { return s.conn.in.Load(), s.conn.out.Load() }
 
-// Close says LOGOUT, as far as that goes, and closes the connection. It may be
-// called at any time and more than once.
+// Close closes the connection, with a LOGOUT where that cannot end up within
+// an unfinished command. It may be called at any time, from any goroutine, and
+// more than once.
 func (s *session) Close() error {
-	if s.conn.cause() == nil {
+	if s.conn.cause() == nil && !s.raw.Load() && s.busy.TryLock() {
 		// Nobody waits for the answer, and an error changes nothing.
 		_, _ = s.w.WriteString(s.nextTag() + " LOGOUT\r\n")
 		_ = s.w.Flush()
+		s.busy.Unlock()
 	}
 	s.conn.kill(ErrClosed)
 	return nil
@@ -113,11 +120,20 @@ func (s *session) run(ctx context.Context, h handler, parts ...part) (*wire.Resp
 
 // begin checks that the connection lives and ties it to ctx.
 func (s *session) begin(ctx context.Context) (stop func(), err error) {
+	if !s.busy.TryLock() {
+		return nil, ErrBusy
+	}
 	if err := s.conn.cause(); err != nil {
+		s.busy.Unlock()
 		return nil, err
 	}
-	stop = s.conn.watch(ctx)
+	release := s.conn.watch(ctx)
+	stop = func() {
+		release()
+		s.busy.Unlock()
+	}
 	if err := s.conn.cause(); err != nil {
+		stop()
 		return nil, err
 	}
 	return stop, nil

@@ -184,9 +184,12 @@ func (p *Response) stream(body BodyFunc) error {
 	return p.next()
 }
 
-// maxFlagLists bounds the memory of flags; a mailbox has a handful of
-// combinations, and a hostile one shall not have millions.
-const maxFlagLists = 4096
+// These bound the memory of flags; a mailbox has a handful of combinations,
+// and a hostile one shall not have millions.
+const (
+	maxFlagLists = 4096
+	maxFlagList  = 1024
+)
 
 type flagSet struct {
 	flags []imap.Flag
@@ -203,7 +206,7 @@ func (r *Reader) flags(list string) ([]imap.Flag, int) {
 	if r.seen == nil {
 		r.seen = make(map[string]flagSet)
 	}
-	if len(r.seen) < maxFlagLists {
+	if len(r.seen) < maxFlagLists && len(list) <= maxFlagList {
 		r.seen[list] = flagSet{flags, odd}
 	}
 	return flags, odd

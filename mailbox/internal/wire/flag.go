@@ -25,6 +25,9 @@ func ValidFlag(name imap.Flag) bool {
 	return ValidKeyword(name) || slices.Contains(systemFlags, name)
 }
 
+// maxFlags is how many flags of one message count; more are odd.
+const maxFlags = 1024
+
 func notAtom(c rune) bool {
 	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`(){%*"\]`, c)
 }
@@ -41,7 +44,7 @@ func Flags(list string) (flags []imap.Flag, odd int) {
 			// The second half of "[Gmail]/All Mail".
 		case flag == `\Recent`:
 			swallow = false
-		case ValidFlag(flag) || flag == imap.FlagWildcard:
+		case len(flags) < maxFlags && (ValidFlag(flag) || flag == imap.FlagWildcard):
 			swallow = false
 			if !slices.Contains(flags, flag) {
 				flags = append(flags, flag)
