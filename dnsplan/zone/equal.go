@@ -57,22 +57,14 @@ func normalData(typ uint16, data string) string {
 		if addr, err := netip.ParseAddr(data); err == nil {
 			return addr.String()
 		}
-	case dns.TypeMX, dns.TypeCNAME, dns.TypeNS, dns.TypePTR, dns.TypeSRV, dns.TypeDNAME, dns.TypeSOA:
-		return normalNames(typ, data)
+	case dns.TypeMX, dns.TypeCNAME, dns.TypeNS, dns.TypePTR, dns.TypeSRV, dns.TypeDNAME, dns.TypeSOA,
+		dns.TypeTLSA, dns.TypeSMIMEA, dns.TypeSSHFP, dns.TypeDS, dns.TypeCDS:
+		// Numbers, names and hexadecimal digits only: case means nothing.
+		data = asciiLower(data)
 	}
 	rr, err := parseRR(".", typ, 0, data)
 	if err != nil {
-		return data
+		return strings.Join(strings.Fields(data), " ")
 	}
-	return strings.TrimPrefix(rr.String(), rr.Header().String())
-}
-
-// normalNames is for types whose data is numbers and names only, which may be
-// lower-cased as a whole.
-func normalNames(typ uint16, data string) string {
-	rr, err := parseRR(".", typ, 0, asciiLower(data))
-	if err != nil {
-		return strings.Join(strings.Fields(asciiLower(data)), " ")
-	}
-	return strings.TrimPrefix(rr.String(), rr.Header().String())
+	return rdata(rr)
 }

@@ -62,8 +62,15 @@ func parse(text []byte, origin, file string) ([]dns.RR, error) {
 			return nil, fmt.Errorf("%w: %s: %s lies outside of %s", ErrMaster, file, h.Name, origin)
 		case h.Class != dns.ClassINET:
 			return nil, fmt.Errorf("%w: %s: %s is not of class IN", ErrMaster, file, h.Name)
+		case h.Rrtype == dns.TypeSOA && Canonical(h.Name) != origin:
+			return nil, fmt.Errorf("%w: %s: the SOA is of %s, not of %s", ErrMaster, file, h.Name, origin)
 		case len(rrs) >= maxRecords:
 			return nil, fmt.Errorf("%w: %s: more than %d records", ErrMaster, file, maxRecords)
+		}
+		// The parser takes records without data, which only an update may
+		// have; what cannot be written back cannot be put back by undo.
+		if again, err := parseRR(h.Name, h.Rrtype, h.Ttl, rdata(rr)); err != nil || rdata(again) != rdata(rr) {
+			return nil, fmt.Errorf("%w: %s: %s %s: incomplete data", ErrMaster, file, h.Name, typeName(h.Rrtype))
 		}
 		rrs = append(rrs, rr)
 	}
@@ -99,7 +106,7 @@ func (z Zone) Write(w io.Writer) error {
 		writeSet(b, *soa)
 	}
 	for _, s := range z.All() {
-		if s.Type != dns.TypeSOA {
+		if s.Type != dns.TypeSOA || s.Name != z.Origin {
 			writeSet(b, s)
 		}
 	}

@@ -93,7 +93,7 @@ func FromRRs(rrs []dns.RR) []RRset {
 	for _, rr := range rrs {
 		h := rr.Header()
 		k := Key{Canonical(h.Name), h.Rrtype}
-		data := strings.TrimPrefix(rr.String(), h.String())
+		data := rdata(rr)
 		s, ok := sets[k]
 		switch {
 		case !ok:
@@ -113,6 +113,15 @@ func FromRRs(rrs []dns.RR) []RRset {
 	}
 	slices.SortFunc(all, Compare)
 	return all
+}
+
+// rdata returns the data of a record in presentation form. The library prints
+// a record of unknown type (RFC 3597) with a header of its own.
+func rdata(rr dns.RR) string {
+	if u, ok := rr.(*dns.RFC3597); ok {
+		return strings.TrimSpace(fmt.Sprintf("\\# %d %s", len(u.Rdata)/2, strings.ToLower(u.Rdata)))
+	}
+	return strings.TrimPrefix(rr.String(), rr.Header().String())
 }
 
 func (s RRset) clone() RRset {
