@@ -28,9 +28,12 @@ func (a Account) Name() string {
 }
 
 // LoadAccounts reads accounts.csv. Users without a domain get the given one
-// in their address. What it complains about is an *Error that shows no row:
-// rows hold passwords.
+// in their address. The file passes CheckFile wherever it lies. What is
+// complained about is an *Error that shows no row: rows hold passwords.
 func LoadAccounts(file, domain string) ([]Account, error) {
+	if err := CheckFile(file); err != nil {
+		return nil, err
+	}
 	text, err := readFile(file, maxAccounts)
 	if err != nil {
 		return nil, err

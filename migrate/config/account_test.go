@@ -13,11 +13,12 @@ import (
 
 func TestLoadAccounts(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(testdata, "accounts.csv")
-	dir, err := filepath.Abs(testdata)
+	text, err := os.ReadFile(filepath.Join(testdata, "accounts.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := write(t, "accounts.csv", string(text))
+	dir := filepath.Dir(file)
 	want := []config.Account{
 		{
 			SourceUser: "anna", TargetUser: "anna@example.org",
@@ -79,6 +80,7 @@ func TestPasswordsInTheList(t *testing.T) {
 		{0o400, ""},
 		{0o640, "accounts.csv:3:1: a password stands here, and group or others can read the file; run chmod 600 "},
 		{0o604, "accounts.csv:3:1: a password stands here, and group or others can read the file; run chmod 600 "},
+		{0o602, "accounts.csv: others can write this; "},
 	}
 	for _, tt := range tests {
 		file := write(t, "accounts.csv", text)

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxFile bounds what is read back from a file of the move.
@@ -207,8 +208,11 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// sweep removes what a killed run has left half written. Nobody else writes
-// meanwhile: the caller of Open holds the lock.
+// abandoned is the age at which a half-written file is nobody's any more.
+const abandoned = time.Hour
+
+// sweep removes what a killed run has left half written. The age is measured
+// by the clock of the file system, which is no matter of the move.
 func (m *Move) sweep() {
 	for _, dir := range append([]string{"."}, folders...) {
 		entries, err := os.ReadDir(m.Path(dir))
@@ -216,7 +220,8 @@ func (m *Move) sweep() {
 			continue
 		}
 		for _, e := range entries {
-			if !strings.HasPrefix(e.Name(), temporary) {
+			info, err := e.Info()
+			if err != nil || !strings.HasPrefix(e.Name(), temporary) || time.Since(info.ModTime()) < abandoned {
 				continue
 			}
 			if err := os.Remove(m.Path(dir, e.Name())); err != nil {

@@ -77,7 +77,15 @@ func (m *Move) migrate(ctx context.Context, schemas []Schema) error {
 	if err != nil {
 		return fmt.Errorf("migrate the schema: %w", err)
 	}
-	err = apply(ctx, tx, have, schemas)
+	// Asked again under the write lock: a plan may open the state beside
+	// another command.
+	have, err = versions(ctx, tx)
+	if err == nil {
+		err = newer(have, schemas)
+	}
+	if err == nil {
+		err = apply(ctx, tx, have, schemas)
+	}
 	if err == nil {
 		err = tx.Commit()
 	}
@@ -106,8 +114,14 @@ func apply(ctx context.Context, tx *sql.Tx, have map[string]int, schemas []Schem
 	return nil
 }
 
+// A querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // versions returns the version of every schema; none in a new database.
-func versions(ctx context.Context, db *sql.DB) (map[string]int, error) {
+func versions(ctx context.Context, db querier) (map[string]int, error) {
 	var tables int
 	const ask = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'`
 	if err := db.QueryRowContext(ctx, ask).Scan(&tables); err != nil {

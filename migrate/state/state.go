@@ -61,7 +61,8 @@ func newMove(dir string, o Options) (*Move, error) {
 }
 
 // Open opens the move in a directory for writing and creates what is missing.
-// The caller holds the lock, and closes the move.
+// The caller closes the move, and holds the lock unless what it writes is
+// nobody else's.
 func Open(ctx context.Context, dir string, o Options) (*Move, error) {
 	m, err := newMove(dir, o)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/state"
 )
@@ -146,16 +148,49 @@ func TestOpenInAnyPath(t *testing.T) {
 func TestOpenRemovesWhatWasHalfWritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	half := []string{filepath.Join(dir, state.Dir, ".tmp-1"), filepath.Join(dir, state.Dir, "evidence", ".tmp-2")}
-	for _, path := range half {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("ha"), 0o600)); err != nil {
+	tests := []struct {
+		path string
+		age  time.Duration
+		gone bool
+	}{
+		{".tmp-1", 2 * time.Hour, true},
+		{"evidence/.tmp-2", 2 * time.Hour, true},
+		{".tmp-3", time.Minute, false},
+		{"plan.json", 2 * time.Hour, false},
+	}
+	for _, tt := range tests {
+		path := filepath.Join(dir, state.Dir, tt.path)
+		at := time.Now().Add(-tt.age)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600), os.Chtimes(path, at, at)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	open(t, dir, state.Options{})
-	for _, path := range half {
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is still there: %v", path, err)
+	for _, tt := range tests {
+		_, err := os.Stat(filepath.Join(dir, state.Dir, tt.path))
+		if gone := errors.Is(err, fs.ErrNotExist); gone != tt.gone {
+			t.Errorf("%s, %v old: gone is %v, want %v", tt.path, tt.age, gone, tt.gone)
 		}
+	}
+}
+
+func TestOpenAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error {
+			m, err := state.Open(t.Context(), dir, state.Options{})
+			if err != nil {
+				return err
+			}
+			return errors.Join(m.SavePlan([]byte("{}")), m.Observe(t.Context(), state.Observation{Kind: "k"}), m.Close())
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := open(t, dir, state.Options{}).Observations(t.Context(), "k", ""); err != nil || len(seen) != 4 {
+		t.Errorf("%d observations, %v, want 4", len(seen), err)
 	}
 }
