@@ -29,6 +29,9 @@ type DMARCRecord struct {
 	From    string    `json:"from"`
 	DMARC   string    `json:"dmarc"`
 	Reasons []string  `json:"reasons"`
+
+	// Verdict is all that was found out about the message.
+	Verdict *probe.Verdict `json:"verdict,omitempty"`
 }
 
 const (
@@ -171,7 +174,7 @@ func (r *run) judgeProbe(ctx context.Context, p *provider.Provider, from string,
 			return v, err
 		}
 	}
-	record := DMARCRecord{Time: r.o.Clock.Now(), From: from, DMARC: string(v.DMARC), Reasons: v.Reasons}
+	record := DMARCRecord{Time: r.o.Clock.Now(), From: from, DMARC: string(v.DMARC), Reasons: v.Reasons, Verdict: &v}
 	if err := r.remember(ctx, dmarcKind, "", record); err != nil {
 		return v, err
 	}

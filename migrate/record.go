@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -79,6 +81,12 @@ func (r *run) record(ctx context.Context) (Record, error) {
 		rec.Sweeps = append(rec.Sweeps, s.At)
 	}
 	return rec, nil
+}
+
+// ReportPath returns where the report of the move lies, with an extension such
+// as "html".
+func (m *Move) ReportPath(ext string) string {
+	return filepath.Join(m.Config.Dir, state.Dir, "report."+ext)
 }
 
 // balanceKind is the kind of observation that holds a Balance of all accounts.
