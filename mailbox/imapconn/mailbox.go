@@ -124,6 +124,8 @@ func (s *session) Examine(ctx context.Context, name string) (wire.Selected, erro
 	return s.choose(ctx, "EXAMINE", name)
 }
 
+// choose runs EXAMINE or SELECT. Whatever was selected before is not any more,
+// even where the server refuses (RFC 9051, section 6.3.2).
 func (s *session) choose(ctx context.Context, verb, name string) (wire.Selected, error) {
 	s.mailbox, s.selected = "", wire.Selected{}
 	sel := wire.Selected{ReadOnly: verb == "EXAMINE"}

@@ -138,3 +138,22 @@ func TestFetchHeader(t *testing.T) {
 		t.Errorf("Fetch() = %b, %x, %v", got, m.Header, err)
 	}
 }
+
+func BenchmarkFetchMetadata(b *testing.B) {
+	line := `* 12 FETCH (UID 7 FLAGS (\Seen $Forwarded) INTERNALDATE "17-Jul-2020 02:44:25 -0730" RFC822.SIZE 44)` + "\r\n"
+	text := strings.Repeat(line, 1000)
+	for b.Loop() {
+		r := reader(text)
+		for {
+			p, err := r.Next()
+			if err != nil {
+				break
+			}
+			var m wire.Message
+			if _, err := p.Fetch(&m, nil); err != nil || m.UID != 7 {
+				b.Fatal(m, err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/message")
+}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -89,7 +90,7 @@ func unfinished(name string) bool {
 // its opening parenthesis. A keyword may contain parentheses, so the list ends
 // at the first one behind which the line goes on as a FETCH response would.
 func flagList(line []byte) (list string, rest []byte) {
-	first := -1
+	first, tried := -1, 0
 	for i, c := range line {
 		if c != ')' {
 			continue
@@ -100,6 +101,9 @@ func flagList(line []byte) (list string, rest []byte) {
 		if itemFollows(line[i+1:]) {
 			return string(line[1:i]), line[i+1:]
 		}
+		if tried++; tried == maxEnds {
+			break
+		}
 	}
 	if first < 0 {
 		return string(line[1:]), nil
@@ -107,20 +111,22 @@ func flagList(line []byte) (list string, rest []byte) {
 	return string(line[1:first]), line[first+1:]
 }
 
+// maxEnds is how many parentheses are tried as the end of a flag list; each is
+// compared with the rest of the line.
+const maxEnds = 100
+
 // itemFollows reports whether the line ends here, or another item begins.
 func itemFollows(line []byte) bool {
-	text := strings.TrimLeft(string(line), " \t")
-	if rest, ok := strings.CutPrefix(text, ")"); ok {
-		return strings.TrimLeft(rest, " \t)") == ""
+	line = bytes.TrimLeft(line, " \t")
+	if rest, ok := bytes.CutPrefix(line, []byte(")")); ok {
+		return len(bytes.TrimLeft(rest, " \t)")) == 0
 	}
-	name := text[:wordEnd([]byte(text), " \t([")]
-	if name == text {
-		return text == ""
+	end := wordEnd(line, " \t([")
+	if end == len(line) {
+		return end == 0
 	}
-	if knownItem(name) {
-		return true
-	}
-	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+	name := line[:end]
+	return len(name) > 0 && (knownItem(string(name)) || !bytes.ContainsFunc(name, func(c rune) bool {
 		return (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-'
-	})
+	}))
 }

@@ -20,7 +20,7 @@ var knownAttrs = []imap.MailboxAttr{
 
 // List reads the data of a LIST or LSUB response. The name may be a quoted
 // string, a literal, or a word, with blanks and octets in it that the RFC
-// forbids. ok is false when there is no name at all.
+// forbids. ok is false when there is no name at all, or one of absurd length.
 func (p *Response) List() (m Mailbox, ok bool, err error) {
 	if more, err := p.more(); err != nil || !more {
 		return m, false, err
@@ -37,7 +37,7 @@ func (p *Response) List() (m Mailbox, ok bool, err error) {
 		return m, false, err
 	}
 	name, err := p.mailboxName()
-	if errors.Is(err, errOverlong) || (err == nil && name == "") {
+	if errors.Is(err, errOverlong) || (err == nil && (name == "" || len(name) > maxString)) {
 		return m, false, nil
 	}
 	m.Wire, m.Name = name, DecodeName(name)

@@ -61,12 +61,16 @@ func DecodeName(wire string) string {
 	}
 }
 
+// maxShift bounds one shift; real names have a few characters in it.
+const maxShift = 4096
+
 // decodeShift reads what stands behind "&" up to "-".
 func decodeShift(s string) (text, rest string, ok bool) {
-	shift, rest, found := strings.Cut(s, "-")
-	if !found {
+	end := strings.IndexByte(s[:min(len(s), maxShift)], '-')
+	if end < 0 {
 		return "", s, false
 	}
+	shift, rest := s[:end], s[end+1:]
 	if shift == "" {
 		return "&", rest, true
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 )
@@ -106,6 +107,33 @@ func TestLongLineWithinLimit(t *testing.T) {
 	p := next(t, reader("* SEARCH "+list+"\r\n"))
 	if got := len(p.Search(1 << 20)); got != 300_000 {
 		t.Errorf("Search() = %d UIDs, want 300000", got)
+	}
+}
+
+func TestHostileLinesAreReadInTime(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"parentheses": "* 1 FETCH (FLAGS (" + strings.Repeat(")", wire.MaxLine-50) + "x",
+		"lists":       "* 1 FETCH (FLAGS (" + strings.Repeat(") a", wire.MaxLine/4),
+		"nesting":     "* 1 FETCH (X " + strings.Repeat("(", wire.MaxLine-50),
+		"shifts":      "* LIST () NIL \"" + strings.Repeat("&", 60<<10) + "\"",
+		"long name":   "* LIST () NIL \"" + strings.Repeat("&", wire.MaxLine-50) + "\"",
+		"flags":       "* 1 FETCH (FLAGS (" + strings.Repeat("a ", wire.MaxLine/4) + "))",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := next(t, reader(line+"\r\n"))
+			began := time.Now()
+			if p.Name == "LIST" {
+				_, _, _ = p.List()
+			} else {
+				_, _ = p.Fetch(new(wire.Message), nil)
+			}
+			// Quadratic work on a megabyte takes minutes.
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("reading took %v", took)
+			}
+		})
 	}
 }
 
