@@ -78,6 +78,9 @@ func chosen(file string, rows []config.Account, names []string) ([]config.Accoun
 
 // login resolves the password of one side, or the master user's.
 func (m *Move) login(s config.Server, user string, password config.Secret) (imapconn.Login, error) {
+	if s.OAuth != nil {
+		return imapconn.Login{}, &config.Error{File: m.Config.File, Text: "oauth is not built yet", Fix: "use passwords or a master user"}
+	}
 	if s.Master == nil {
 		text, err := m.secret(password)
 		return imapconn.Login{User: user, Password: text}, err

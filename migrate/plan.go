@@ -71,6 +71,13 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
+	var accounts []mailbox.Account
+	if !o.DNSOnly {
+		// What is wrong with the list is told before anybody is asked.
+		if accounts, err = r.accounts(p, nil); err != nil {
+			return Document{}, err
+		}
+	}
 	plan, err := r.build(ctx, p, o)
 	if err != nil {
 		return Document{}, err
@@ -80,7 +87,7 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	}
 	doc := Document{Document: plan.Document(), Accounts: []AccountState{}}
 	if !o.DNSOnly {
-		if err := r.survey(ctx, p, &doc); err != nil {
+		if err := r.survey(ctx, p, accounts, &doc); err != nil {
 			return doc, err
 		}
 	}
@@ -141,11 +148,7 @@ func (r *run) saveSnapshot(v view) error {
 
 // survey tries every login, counts what there is to copy, and adds what the
 // mailboxes' names will meet.
-func (r *run) survey(ctx context.Context, p *provider.Provider, doc *Document) error {
-	accounts, err := r.accounts(p, nil)
-	if err != nil {
-		return err
-	}
+func (r *run) survey(ctx context.Context, p *provider.Provider, accounts []mailbox.Account, doc *Document) error {
 	for _, l := range mailbox.Logins(ctx, accounts, mailbox.LoginOptions{Inventory: true, Copy: r.copyOptions(p)}) {
 		doc.Accounts = append(doc.Accounts, AccountState{
 			Address: l.Account, Messages: l.Messages, Bytes: max(l.Bytes, 0), Mailboxes: l.Mailboxes,

@@ -48,6 +48,10 @@ func (r *run) provider() (*provider.Provider, *finding.Finding, error) {
 func (m *Move) freshProvider() (*provider.Provider, error) {
 	c := m.Config
 	if c.ProviderFile != "" {
+		// It names the hosts that passwords are sent to.
+		if err := config.CheckFile(c.ProviderFile); err != nil {
+			return nil, err
+		}
 		data, err := os.ReadFile(c.ProviderFile)
 		if err != nil {
 			return nil, &config.Error{File: c.File, Text: "provider file: " + err.Error(), Fix: "name a readable file", Err: err}

@@ -80,7 +80,7 @@ func (m *Move) readZone(domain string) (view, error) {
 func (m *Move) askZone(ctx context.Context, client *resolver.Client, domain string, l lens) (view, error) {
 	apex, err := client.Zone(ctx, domain)
 	if err != nil {
-		return view{}, fmt.Errorf("zone of %s: %w", domain, err)
+		return view{}, err
 	}
 	src := resolver.Source{AXFR: m.Config.DNS.Snapshot.AXFR, TSIG: client.TSIG, Domain: domain, Names: l.names}
 	if file := m.Config.DNS.Snapshot.File; file != "" && !l.live {

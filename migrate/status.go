@@ -108,21 +108,21 @@ func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts) {
 	leftCopy(s, copied)
 	switch phase {
 	case step.None:
-		s.Safe = Safe{true, "nothing was changed; all mail goes to the old server"}
+		s.Safe = Safe{true, "no DNS was changed; all mail goes to the old server"}
 		s.Next.Command = "mxmove plan"
 	case step.Planned:
-		s.Safe = Safe{true, "nothing was changed; all mail goes to the old server"}
+		s.Safe = Safe{true, "no DNS was changed; all mail goes to the old server"}
 		s.Left = append(s.Left, "the prepare stage is not published")
 		s.Next.Command = "mxmove prepare"
 	case step.Prepared:
 		s.Safe = Safe{true, "all mail goes to the old server; what was published only adds"}
 		s.Next.Command = "mxmove cutover"
-		if balanceGate(Facts{Copy: copied}).Outcome != step.Passed {
-			s.Next.Command = "mxmove sync"
-		}
 		if f.After.After(f.Now) {
-			s.Left = append(s.Left, "not before "+stamp(f.After)+": "+f.Because)
+			s.Left = append(s.Left, "the switch has to wait until "+stamp(f.After)+": "+f.Because)
 			s.Next.NotBefore = &f.After
+		}
+		if balanceGate(Facts{Copy: copied}).Outcome != step.Passed {
+			s.Next = Next{Command: "mxmove sync"}
 		}
 	case step.Switching:
 		s.Safe = Safe{false, "the new MX is written and not yet visible everywhere"}

@@ -2,7 +2,10 @@ package migrate
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mxmove/mxmove/dnsplan"
 )
@@ -24,7 +27,16 @@ func notBefore(plan dnsplan.Plan, stage dnsplan.Stage, shown time.Time) (time.Ti
 			longest = w
 		}
 	}
-	return shown.Add(longest.Length), longest.Because
+	return shown.Add(longest.Length), clause(longest.Because)
+}
+
+// clause turns a sentence into the part of another one.
+func clause(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	r, n := utf8.DecodeRuneInString(sentence)
+	return string(unicode.ToLower(r)) + strings.TrimSuffix(sentence[n:], ".")
 }
 
 // previous returns the stage whose visibility starts the wait for s.

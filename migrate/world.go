@@ -61,7 +61,11 @@ func (m *Move) tsig(t *config.TSIG) (*resolver.TSIG, error) {
 // publisher returns whoever takes the changes of the zone.
 func (m *Move) publisher() (publish.Publisher, error) {
 	p := m.Config.DNS.Publisher
-	if p.RFC2136 == nil {
+	switch {
+	case p.RFC2136 != nil:
+	case p.File != nil || p.Manual != nil:
+		return nil, &config.Error{File: m.Config.File, Text: "this publisher is not built yet", Fix: "use rfc2136"}
+	default:
 		return nil, ErrNoPublisher
 	}
 	u := &publish.RFC2136{Server: p.RFC2136.Server, Dial: m.dial, Log: m.o.Log}

@@ -168,5 +168,5 @@ func (r *reader) publisher(dst *Publisher) field {
 }
 
 func (r *reader) unbuilt(v value) {
-	r.fail(v.at, fmt.Sprintf("the publisher %q is not built yet", v.key), "use rfc2136, file or manual")
+	r.fail(v.at, fmt.Sprintf("the publisher %q is not built yet", v.key), "use rfc2136")
 }
