@@ -90,43 +90,37 @@ func unfinished(name string) bool {
 // its opening parenthesis. A keyword may contain parentheses, so the list ends
 // at the first one behind which the line goes on as a FETCH response would.
 func flagList(line []byte) (list string, rest []byte) {
-	first, tried := -1, 0
+	end := -1
+	tail := len(bytes.TrimRight(line, " \t)"))
 	for i, c := range line {
 		if c != ')' {
 			continue
 		}
-		if first < 0 {
-			first = i
-		}
-		if itemFollows(line[i+1:]) {
-			return string(line[1:i]), line[i+1:]
-		}
-		if tried++; tried == maxEnds {
+		if i >= tail || itemFollows(line[i+1:]) {
+			end = i
 			break
 		}
+		if end < 0 {
+			end = i // unless a better one comes
+		}
 	}
-	if first < 0 {
+	if end < 0 {
 		return string(line[1:]), nil
 	}
-	return string(line[1:first]), line[first+1:]
+	return string(line[1:end]), line[end+1:]
 }
 
-// maxEnds is how many parentheses are tried as the end of a flag list; each is
-// compared with the rest of the line.
-const maxEnds = 100
-
-// itemFollows reports whether the line ends here, or another item begins.
+// itemFollows reports whether another item begins here. It looks no further
+// than a name is long, since it is asked at every parenthesis of a line.
 func itemFollows(line []byte) bool {
+	const longest = 64
 	line = bytes.TrimLeft(line, " \t")
-	if rest, ok := bytes.CutPrefix(line, []byte(")")); ok {
-		return len(bytes.TrimLeft(rest, " \t)")) == 0
-	}
-	end := wordEnd(line, " \t([")
-	if end == len(line) {
-		return end == 0
+	end := bytes.IndexAny(line[:min(len(line), longest)], " \t([")
+	if end <= 0 {
+		return false
 	}
 	name := line[:end]
-	return len(name) > 0 && (knownItem(string(name)) || !bytes.ContainsFunc(name, func(c rune) bool {
+	return knownItem(string(name)) || !bytes.ContainsFunc(name, func(c rune) bool {
 		return (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-'
-	}))
+	})
 }
