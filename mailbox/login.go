@@ -146,15 +146,14 @@ func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Opti
 	po := o.pairOptions(a)
 	po.Source = ns
 	var theirs []Mailbox
-	if e.target != nil {
+	if r.Target == OK {
 		if theirs, po.Target, err = listed(ctx, e.target); err != nil {
 			r.Target, r.TargetErr = stateOf(err), err
 			r.fail("target", a.Target, r.Target, err)
-			e.target = nil
 		}
 	}
 	pairs, found := Pairs(boxes, theirs, po)
-	if e.target != nil {
+	if r.Target == OK {
 		r.Pairs = pairs
 		r.Findings = append(r.Findings, found...)
 	}
