@@ -44,7 +44,7 @@ func Parse(text string) (Key, error) {
 		name, value, ok := strings.Cut(spec, "=")
 		name = strings.TrimSpace(name)
 		if !ok || name == "" {
-			return Key{}, fmt.Errorf("%w: %q is not a tag", ErrSyntax, spec)
+			return Key{}, fmt.Errorf("%w: %.80q is not a tag", ErrSyntax, spec)
 		}
 		if _, twice := k.Tags[name]; twice {
 			return Key{}, fmt.Errorf("%w: tag %s stands there twice", ErrSyntax, name)
@@ -52,7 +52,7 @@ func Parse(text string) (Key, error) {
 		k.Tags[name] = strings.TrimSpace(value)
 	}
 	if v, ok := k.Tags["v"]; ok && v != "DKIM1" {
-		return Key{}, fmt.Errorf("%w: version %q", ErrSyntax, v)
+		return Key{}, fmt.Errorf("%w: version %.80q", ErrSyntax, v)
 	}
 	p, ok := k.Tags["p"]
 	if !ok {

@@ -86,7 +86,7 @@ func record(text, version string) (map[string]string, error) {
 		name, value, ok := strings.Cut(strings.TrimSpace(field), "=")
 		if !ok {
 			if name != "" {
-				return nil, fmt.Errorf("%w: field %q", ErrSyntax, name)
+				return nil, fmt.Errorf("%w: field %.80q", ErrSyntax, name)
 			}
 			continue
 		}
@@ -111,7 +111,7 @@ func Parse(text string) (Policy, error) {
 		}
 		key, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return Policy{}, fmt.Errorf("%w: policy line %q", ErrSyntax, line)
+			return Policy{}, fmt.Errorf("%w: policy line %.80q", ErrSyntax, line)
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if seen[key] && key != "mx" {
@@ -132,16 +132,16 @@ func (p *Policy) set(key, value string) error {
 	switch key {
 	case "version":
 		if value != "STSv1" {
-			return fmt.Errorf("%w: policy version %q", ErrSyntax, value)
+			return fmt.Errorf("%w: policy version %.80q", ErrSyntax, value)
 		}
 	case "mode":
 		if p.Mode = Mode(value); p.Mode != Enforce && p.Mode != Testing && p.Mode != None {
-			return fmt.Errorf("%w: policy mode %q", ErrSyntax, value)
+			return fmt.Errorf("%w: policy mode %.80q", ErrSyntax, value)
 		}
 	case "max_age":
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 0 {
-			return fmt.Errorf("%w: policy max_age %q", ErrSyntax, value)
+			return fmt.Errorf("%w: policy max_age %.80q", ErrSyntax, value)
 		}
 		p.MaxAge = time.Duration(min(n, maxAge)) * time.Second
 	case "mx":

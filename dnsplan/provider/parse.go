@@ -106,7 +106,7 @@ func (s source) wrap(err error) error {
 	}
 	text := y.GetMessage()
 	if m := goType.FindStringSubmatch(text); m != nil {
-		text = "a " + word(m[1]) + " where " + article(m[2]) + " belongs"
+		text = article(m[1]) + " where " + article(m[2]) + " belongs"
 	}
 	if name, ok := strings.CutPrefix(text, "unknown field "); ok {
 		text = "unknown key " + name

@@ -89,7 +89,7 @@ func Parse(text string) (Record, error) {
 func parseTerm(word string) (Term, error) {
 	for _, c := range []byte(word) {
 		if c <= ' ' || c > '~' {
-			return Term{}, fmt.Errorf("%w: %q is not printable ASCII", ErrSyntax, word)
+			return Term{}, fmt.Errorf("%w: %.80q is not printable ASCII", ErrSyntax, word)
 		}
 	}
 	end := strings.IndexAny(word, ":/=")
@@ -111,18 +111,18 @@ func parseTerm(word string) (Term, error) {
 
 func parseModifier(name, value string) (Term, error) {
 	if !isName(name) {
-		return Term{}, fmt.Errorf("%w: %q is not the name of a modifier", ErrSyntax, name)
+		return Term{}, fmt.Errorf("%w: %.80q is not the name of a modifier", ErrSyntax, name)
 	}
 	t := Term{Modifier: true, Name: strings.ToLower(name), Domain: value, Mask4: -1, Mask6: -1}
 	if (t.Name == "redirect" || t.Name == "exp") && !isDomainSpec(value) {
-		return Term{}, fmt.Errorf("%w: %s=%q names no domain", ErrSyntax, name, value)
+		return Term{}, fmt.Errorf("%w: %s=%.80q names no domain", ErrSyntax, name, value)
 	}
 	return t, nil
 }
 
 // arguments reads what follows the name of a mechanism.
 func (t Term) arguments(word, rest string) (Term, error) {
-	bad := fmt.Errorf("%w: %q", ErrSyntax, word)
+	bad := fmt.Errorf("%w: %.80q", ErrSyntax, word)
 	colon := strings.HasPrefix(rest, ":")
 	switch t.Name {
 	case "all":
@@ -147,7 +147,7 @@ func (t Term) arguments(word, rest string) (Term, error) {
 	case "a", "mx":
 		return t.masks(rest, bad)
 	}
-	return Term{}, fmt.Errorf("%w: unknown mechanism %q", ErrSyntax, t.Name)
+	return Term{}, fmt.Errorf("%w: unknown mechanism %.80q", ErrSyntax, t.Name)
 }
 
 func (t Term) address(rest string, bad error) (Term, error) {
