@@ -47,6 +47,29 @@ func TestInEffect(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatTheSwitchChangesRestartsTheWait(t *testing.T) {
+	t.Parallel()
+	lower := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Prepare, Action: dnsplan.Update, Before: mx(86400, "10 old."), After: mx(300, "10 old.")}
+	sw := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Switch, Action: dnsplan.Update, Before: mx(300, "10 old."), After: mx(300, "1 new.")}
+	key := &zone.RRset{Name: "s1._domainkey.example.org.", Type: dns.TypeTXT, TTL: 300, Data: []string{`"v=DKIM1; p=AA=="`}}
+	dkim := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Prepare, Action: dnsplan.Create, After: key}
+	plan := dnsplan.Plan{Changes: []dnsplan.Change{lower, dkim, sw}}
+	for _, tt := range []struct {
+		name            string
+		changes, before []dnsplan.Change
+		want            bool
+	}{
+		{"first time", []dnsplan.Change{lower, dkim}, nil, true},
+		{"repeated", []dnsplan.Change{lower, dkim}, []dnsplan.Change{lower, dkim}, false},
+		{"a key came later", []dnsplan.Change{dkim}, []dnsplan.Change{lower}, false},
+		{"the TTL was raised by somebody and lowered again", []dnsplan.Change{lower}, []dnsplan.Change{dkim}, true},
+	} {
+		if got := restarts(plan, tt.changes, tt.before); got != tt.want {
+			t.Errorf("%s: restarts = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestReversedGoesNewestFirst(t *testing.T) {
 	t.Parallel()
 	a := dnsplan.Change{Zone: "a.", Before: mx(1, "1 a."), After: mx(2, "1 a."), Action: dnsplan.Update}

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/mxmove/mxmove/dnsplan"
@@ -49,7 +50,7 @@ func (r *run) prepare(ctx context.Context, planFile string) error {
 		return err
 	}
 	s := step.Step{Command: "prepare", From: phase, To: step.Prepared, Gates: results, Accepted: taken}
-	if _, err := r.through(ctx, s, func() error { return r.putStage(ctx, dnsplan.Prepare, changes) }); err != nil {
+	if _, err := r.through(ctx, s, func() error { return r.putStage(ctx, plan, dnsplan.Prepare) }); err != nil {
 		return err
 	}
 	return waiting(doc.Findings)
@@ -84,10 +85,13 @@ func (r *run) judge(command string, results []step.Result) ([]step.Acceptance, e
 }
 
 // putStage publishes the changes of a stage with the way back written first,
-// and waits until all servers show them. The time at which they do is what
-// the next stage's wait is counted from; a stage that changed nothing keeps
-// the time it was seen at before.
-func (r *run) putStage(ctx context.Context, stage dnsplan.Stage, changes []dnsplan.Change) error {
+// and waits until all servers show them.
+func (r *run) putStage(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage) error {
+	changes := plan.Stage(stage)
+	before, err := r.applied(ctx)
+	if err != nil {
+		return err
+	}
 	if len(changes) > 0 {
 		if err := r.prepareUndo(changes); err != nil {
 			return &GateError{Step: string(stage), Results: []step.Result{
@@ -102,10 +106,27 @@ func (r *run) putStage(ctx context.Context, stage dnsplan.Stage, changes []dnspl
 		}
 	}
 	_, seen, err := r.state.Latest(ctx, seenStage, string(stage))
-	if err != nil || seen && len(changes) == 0 {
+	if err != nil || seen && !restarts(plan, changes, before) {
 		return err
 	}
 	return r.observe(ctx, seenStage, string(stage), "")
+}
+
+// restarts reports whether changes set back the wait for the switch: only what
+// the switch changes has to leave the caches first. A DKIM key that came later
+// does not, nor what was in effect before.
+func restarts(plan dnsplan.Plan, changes, before []dnsplan.Change) bool {
+	for _, c := range changes {
+		if slices.ContainsFunc(before, func(b dnsplan.Change) bool { return sameChange(b, c) }) {
+			continue
+		}
+		for _, later := range plan.Stage(dnsplan.Switch) {
+			if c.RRset().Key() == later.RRset().Key() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // confirm asks a person for the domain's name, unless nothing is to change.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -66,7 +68,10 @@ func (m *Move) advance(ctx context.Context, phase step.Phase, o RunOptions) erro
 		if err != nil {
 			return err
 		}
-		return m.blocked(doc)
+		if err := m.show(doc); err != nil {
+			return err
+		}
+		return m.Blocked(doc)
 	case step.Planned:
 		return m.Prepare(ctx, "")
 	case step.Prepared:
@@ -90,8 +95,22 @@ func (m *Move) watchOn(ctx context.Context, o RunOptions) error {
 	return &LaterError{What: "switched and swept, not settled yet", After: m.o.Clock.Now().Add(m.Config.Policy.Sweep)}
 }
 
-// blocked refuses a plan with findings that block, unless they are accepted.
-func (m *Move) blocked(doc Document) error {
+// show tells the plan: nothing is changed later that was not seen.
+func (m *Move) show(doc Document) error {
+	plan, err := doc.Plan()
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	if err := dnsplan.Text(&text, plan, dnsplan.TextOptions{}); err != nil {
+		return err
+	}
+	m.say("%s", strings.TrimRight(text.String(), "\n"))
+	return nil
+}
+
+// Blocked refuses a plan with findings that block, unless they are accepted.
+func (m *Move) Blocked(doc Document) error {
 	results := findingGates(doc.Findings)
 	accept(results, m.o.Accept, m.o.Clock.Now())
 	if refusal := (&GateError{Step: "plan", Results: results}); len(refusal.Refused()) > 0 {

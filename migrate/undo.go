@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -193,6 +194,16 @@ func (r *run) drain(ctx context.Context, o UndoOptions) error {
 	return r.reverse(ctx, o)
 }
 
+// inverted turns explicit pairs round. Where two source mailboxes were poured
+// into one, the way back leads to the first by name.
+func inverted(pairs map[string]string) map[string]string {
+	back := make(map[string]string, len(pairs))
+	for _, from := range slices.Backward(slices.Sorted(maps.Keys(pairs))) {
+		back[pairs[from]] = from
+	}
+	return back
+}
+
 // reverse copies from the target to the old server what is not there yet.
 // Both directions only add.
 func (r *run) reverse(ctx context.Context, o UndoOptions) error {
@@ -209,7 +220,9 @@ func (r *run) reverse(ctx context.Context, o UndoOptions) error {
 	}
 	options := r.copyOptions(p)
 	options.Additions, options.Reverse, options.Stop = true, true, o.Stop
-	options.Reserved, options.AppendLimit = nil, 0
+	// The provider's names and limits are not the old server's.
+	options.Names, options.Reserved, options.AppendLimit = nil, nil, 0
+	options.Mailboxes = inverted(options.Mailboxes)
 	result, err := r.copier(options).Copy(ctx, accounts)
 	if err != nil {
 		return err

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate"
+	"github.com/mxmove/mxmove/migrate/state"
+)
+
+func newPlan(a *app) *cobra.Command {
+	var o migrate.PlanOptions
+	var out string
+	var exit bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Say what would change, when, and what is in the way",
+		Long: `plan is the dry run. It reads DNS, both IMAP servers and every account, and says
+what would change, in which stage, not before when, and what is in the way.
+Nothing outside .mxmove is written.
+
+Exit: 0 planned, 2 configuration, 4 a finding blocks, 5 a server did not
+answer, 6 a login is missing, 9 changes are pending (with --exit-code).`,
+		Example: "  mxmove plan\n  mxmove plan --json | jq .summary\n  mxmove plan --dns --offline",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Offline && !o.DNSOnly {
+				return usagef("--offline asks nobody, so it goes with --dns")
+			}
+			m, err := a.open(cmd.Context(), a.talk())
+			if err != nil {
+				return err
+			}
+			doc, err := m.Plan(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if err := a.printPlan(cmd, m, doc, out, o.DNSOnly); err != nil {
+				return err
+			}
+			return planError(doc, m.Blocked(doc), exit)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.DNSOnly, "dns", false, "the DNS part alone: no accounts, nothing kept")
+	f.BoolVar(&o.Offline, "offline", false, "with --dns: take dns.snapshot.file and ask nobody")
+	f.StringVar(&out, "out", "", "save the plan to `FILE`")
+	f.BoolVar(&exit, "exit-code", false, "end with 9 when changes are pending")
+	f.StringArrayVar(&a.accept, "accept", nil, "let a finding pass, with a reason: `CODE[:SUBJECT]=REASON`")
+	return cmd
+}
+
+func (a *app) printPlan(cmd *cobra.Command, m *migrate.Move, doc migrate.Document, out string, dnsOnly bool) error {
+	if out != "" {
+		data, err := json.MarshalIndent(doc, "", "  ")
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		if err := state.WriteFile(out, append(data, '\n')); err != nil {
+			return usagef("--out: %v", err)
+		}
+	}
+	if a.json {
+		return a.printJSON(doc)
+	}
+	plan, err := doc.Plan()
+	if err != nil {
+		return err
+	}
+	if err := dnsplan.Text(a.term.out, plan, dnsplan.TextOptions{Why: a.verbose}); err != nil {
+		return err
+	}
+	if dnsOnly {
+		return nil
+	}
+	printAccounts(a.term.out, doc.Accounts)
+	return a.closing(cmd, m)
+}
+
+// printAccounts writes one line for each account, and what is wrong with it.
+func printAccounts(w io.Writer, accounts []migrate.AccountState) {
+	fmt.Fprintf(w, "\naccounts\n")
+	for _, a := range accounts {
+		fmt.Fprintf(w, "  %-32s %8d messages %10s %4d mailboxes  source %s  target %s\n",
+			clean(a.Address), a.Messages, size(a.Bytes), a.Mailboxes, a.Source, a.Target)
+		for _, e := range []struct {
+			side string
+			err  error
+		}{{"source", a.SourceErr}, {"target", a.TargetErr}} {
+			if e.err != nil {
+				fmt.Fprintf(w, "      %s: %s\n", e.side, clean(e.err.Error()))
+			}
+		}
+	}
+}
+
+// size prints octets as people read them.
+func size(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	v := float64(n)
+	i := 0
+	for v >= 1024 && i < len(units)-1 {
+		v /= 1024
+		i++
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, units[i])
+}
+
+// planError is how a plan that could be made ends: what blocks, which account
+// cannot be reached or logged in, and what is pending.
+func planError(doc migrate.Document, blocked error, exit bool) error {
+	errs := []error{blocked}
+	for _, acc := range doc.Accounts {
+		for _, e := range []struct {
+			side  string
+			state mailbox.State
+			err   error
+		}{{"source", acc.Source, acc.SourceErr}, {"target", acc.Target, acc.TargetErr}} {
+			if e.err != nil {
+				errs = append(errs, fmt.Errorf("%s of %s: %w", e.side, acc.Address, e.err))
+			} else if e.state != mailbox.OK {
+				errs = append(errs, &migrate.PersonError{What: fmt.Sprintf("%s of %s: %s", e.side, acc.Address, e.state)})
+			}
+		}
+	}
+	if s := doc.Summary; exit && s.Create+s.Update+s.Delete > 0 {
+		errs = append(errs, errPending)
+	}
+	return errors.Join(errs...)
+}
