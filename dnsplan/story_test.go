@@ -208,11 +208,21 @@ func number(t *testing.T, values []string) uint32 {
 	return uint32(n)
 }
 
-func mustZone(t *testing.T, origin, text string) zone.Zone {
+func mustZone(t testing.TB, origin, text string) zone.Zone {
 	t.Helper()
 	z, err := zone.Read(strings.NewReader("$TTL 3600\n"+text), origin, origin+".zone")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return z
+}
+
+// zoneFile reads a zone of testdata/zones.
+func zoneFile(t *testing.T, name string) zone.Zone {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "zones", name+".zone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mustZone(t, "example.org", string(text))
 }

@@ -1,0 +1,205 @@
+package dnsplan_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/provider"
+	"github.com/mxmove/mxmove/dnsplan/zone"
+)
+
+func TestStale(t *testing.T) {
+	t.Parallel()
+	p, in := ordinary(t)
+	prepared := dnsplan.Outcome(p, dnsplan.Prepare, in.Now)
+	put := func(z zone.Zone, name, typ string, data ...string) zone.Zone {
+		z = z.Clone()
+		z.Put(zone.RRset{Name: name, Type: dns.StringToType[typ], TTL: 60, Data: data})
+		return z
+	}
+	tests := []struct {
+		name  string
+		stage dnsplan.Stage
+		live  zone.Zone
+		want  string // keys that differ
+	}{
+		{"as it was", dnsplan.Prepare, in.Now, ""},
+		{"prepare applied, prepare again", dnsplan.Prepare, prepared, ""},
+		{"as expected before the switch", dnsplan.Switch, prepared, ""},
+		{"prepare was not applied", dnsplan.Switch, in.Now, "example.org. TXT, _dmarc.example.org. TXT"},
+		{"TTL raised by hand", dnsplan.Prepare, put(in.Now, "example.org.", "MX", "10 mail.example.org."), ""},
+		{"MX changed by hand", dnsplan.Switch, put(prepared, "example.org.", "MX", "10 other.example."), "example.org. MX"},
+		{"a text appeared", dnsplan.Prepare, put(in.Now, "example.org.", "TXT", `"v=spf1 mx -all"`, `"other"`, `"foo=bar"`), "example.org. TXT"},
+		{"a name that is to be created", dnsplan.Prepare, put(in.Now, "_dmarc.example.org.", "TXT", `"v=DMARC1; p=reject"`), "_dmarc.example.org. TXT"},
+		{"the old server's address", dnsplan.Switch, put(prepared, "mail.example.org.", "A", "192.0.2.11"), "mail.example.org. A"},
+		{"something else moved", dnsplan.Switch, put(prepared, "www.example.org.", "A", "192.0.2.11"), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var keys []string
+			for _, d := range dnsplan.Stale(p, tt.stage, tt.live) {
+				keys = append(keys, d.Key.String())
+				if zone.Equal(d.Want, d.Got) {
+					t.Errorf("%s: want and got are equal: %v", d.Key, d.Got)
+				}
+			}
+			if got := strings.Join(keys, ", "); got != tt.want {
+				t.Errorf("Stale before %s = %q, want %q", tt.stage, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestReplanAfterForeignChange(t *testing.T) {
+	t.Parallel()
+	p, in := ordinary(t)
+	in.Applied = p.Stage(dnsplan.Prepare)
+	in.Now = dnsplan.Outcome(p, dnsplan.Prepare, in.Now)
+	txt := in.Now.Get("example.org.", dns.TypeTXT)
+	txt.Data = append(txt.Data, `"foo=bar"`)
+	in.Now.Put(*txt)
+	q, err := dnsplan.Build([]dnsplan.Input{in}, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.Next() != dnsplan.Switch {
+		t.Errorf("next stage = %q, want switch", q.Next())
+	}
+	after := dnsplan.Outcome(q, dnsplan.Harden, in.Now).Get("example.org.", dns.TypeTXT)
+	want := []string{`"v=spf1 include:_spf.google.com -all"`, `"other"`, `"google-site-verification=a"`, `"foo=bar"`}
+	if !slices.Equal(slices.Sorted(slices.Values(after.Data)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("TXT at the end = %q, want %q", after.Data, want)
+	}
+}
+
+func TestReplanAfterUndo(t *testing.T) {
+	t.Parallel()
+	p, in := ordinary(t)
+	for _, c := range slices.Backward(p.Stage(dnsplan.Prepare)) {
+		in.Applied = append(in.Applied, c)
+	}
+	for _, c := range p.Stage(dnsplan.Prepare) {
+		in.Applied = append(in.Applied, c.Reverse())
+	}
+	q, err := dnsplan.Build([]dnsplan.Input{in}, made)
+	if err != nil || !sameChanges(p.Changes, q.Changes) {
+		t.Errorf("plan after undo = %v, %v, want the first one again", describe(q.Changes), err)
+	}
+}
+
+func TestReverse(t *testing.T) {
+	t.Parallel()
+	p, _ := ordinary(t)
+	for _, c := range p.Changes {
+		r := c.Reverse()
+		if !zone.Same(r.Before, c.After) || !zone.Same(r.After, c.Before) || r.Reverse().Action != c.Action {
+			t.Errorf("Reverse of %s = %+v", c.RRset().Key(), r)
+		}
+	}
+}
+
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		ttl            string
+		change, retire time.Duration
+	}{
+		{"86400", 95040 * time.Second, 5 * 24 * time.Hour},
+		{"1", 2 * time.Second, 5 * 24 * time.Hour},
+		{"3", 4 * time.Second, 5 * 24 * time.Hour},
+		{"604800", 665280 * time.Second, 14 * 24 * time.Hour},
+		{"0", 0, 5 * 24 * time.Hour},
+	}
+	fastmail, err := provider.Load("fastmail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range tests {
+		z := mustZone(t, "example.org", "@ "+tt.ttl+" MX 10 mail.example.org.\nmail 60 A 192.0.2.10\n@ 60 TXT \"v=spf1 mx -all\"\n")
+		in := dnsplan.Input{Domain: "example.org", Provider: fastmail, Now: z}
+		p, err := dnsplan.Build([]dnsplan.Input{in}, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Wait(dnsplan.Switch).Length; got != tt.change {
+			t.Errorf("TTL %s: wait of switch = %v, want %v", tt.ttl, got, tt.change)
+		}
+		if got := p.Wait(dnsplan.Retire).Length; got != tt.retire {
+			t.Errorf("TTL %s: wait of retire = %v, want %v", tt.ttl, got, tt.retire)
+		}
+		if got := p.Wait(dnsplan.Prepare).Length; got != 0 {
+			t.Errorf("TTL %s: prepare waits %v", tt.ttl, got)
+		}
+		for _, w := range p.Waits {
+			if w.Because == "" || w.Length%time.Second != 0 {
+				t.Errorf("wait %+v has no reason, or parts of a second", w)
+			}
+		}
+	}
+}
+
+func TestBuildRefuses(t *testing.T) {
+	t.Parallel()
+	_, in := ordinary(t)
+	tests := []struct {
+		name string
+		edit func(*dnsplan.Input)
+	}{
+		{"no provider", func(in *dnsplan.Input) { in.Provider = nil }},
+		{"other zone", func(in *dnsplan.Input) { in.Domain = "example.net" }},
+		{"not a name", func(in *dnsplan.Input) { in.Domain = "exa mple.org" }},
+		{"not an A-label", func(in *dnsplan.Input) { in.Domain = "b\u00fccher.example.org" }},
+		{"root", func(in *dnsplan.Input) { in.Domain = "." }},
+		{"origins differ", func(in *dnsplan.Input) { in.Origin = zone.New("example.net", zone.File) }},
+	}
+	for _, tt := range tests {
+		bad := in
+		tt.edit(&bad)
+		if _, err := dnsplan.Build([]dnsplan.Input{bad}, made); !errors.Is(err, dnsplan.ErrInput) {
+			t.Errorf("%s: Build = %v, want ErrInput", tt.name, err)
+		}
+	}
+	if _, err := dnsplan.Build(nil, made); !errors.Is(err, dnsplan.ErrInput) {
+		t.Errorf("Build of nothing = %v, want ErrInput", err)
+	}
+}
+
+// TestTypicalZones plans every provider against zones as people have them.
+func TestTypicalZones(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"postfix", "cpanel", "mailcow"} {
+		z := zoneFile(t, file)
+		for _, name := range provider.Names() {
+			p, err := provider.Load(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			vars := make(provider.Vars)
+			for _, v := range p.Variables {
+				if v.Required {
+					vars[v.Name] = []string{map[string]string{
+						"google/verify": "google-site-verification=a", "microsoft365/verify": "MS=ms1", "microsoft365/mx": "example-org.h-v1.mx.microsoft",
+						"proton/verify": "protonmail-verification=0a", "migadu/verify": "hosted-email-verify=a", "mailboxorg/verify": strings.Repeat("0", 40), "generic/mx": "mx.provider.example",
+					}[name+"/"+v.Name]}
+				}
+			}
+			in := dnsplan.Input{Domain: "example.org", Provider: p, Vars: vars, Origin: z, Now: z.Clone()}
+			plan, err := dnsplan.Build([]dnsplan.Input{in}, made)
+			if err != nil {
+				t.Errorf("%s to %s: %v", file, name, err)
+				continue
+			}
+			checkStages(t, []dnsplan.Input{in}, plan)
+			if p.Refuse == "" && plan.Summary().Block > 0 {
+				t.Errorf("%s to %s is blocked: %v", file, name, plan.Findings[0])
+			}
+		}
+	}
+}
