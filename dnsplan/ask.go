@@ -45,11 +45,23 @@ func (m *move) ask(z zone.Zone, name string, typ uint16) ([]string, error) {
 	if m.in.Lookup == nil {
 		return nil, errNotMeasured
 	}
+	k := zone.Key{Name: name, Type: typ}
+	if a, ok := m.answers[k]; ok {
+		return a.data, a.err
+	}
 	data, err := m.in.Lookup(name, typ)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotMeasured, err)
+		err = fmt.Errorf("%w: %w", errNotMeasured, err)
 	}
-	return data, nil
+	m.answers[k] = answer{data, err}
+	return data, err
+}
+
+// An answer is kept while a plan is made: each question is asked once, and a
+// record that changes meanwhile cannot make the plan contradict itself.
+type answer struct {
+	data []string
+	err  error
 }
 
 // silent reports whether the zone's silence about a name means that there is

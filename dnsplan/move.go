@@ -36,13 +36,14 @@ type move struct {
 	why        map[zone.Key][]string // reasons for what the current stage edits
 	touched    map[zone.Key]bool     // what the current stage edits
 	read       map[zone.Key]bool
+	answers    map[zone.Key]answer // of the live DNS
 	unmeasured []string
 }
 
 func newMove(in Input, domains []string) *move {
 	return &move{
 		in: in, domain: in.Domain, domains: domains, z: in.Now.Clone(),
-		history: slices.Clone(in.Applied), read: make(map[zone.Key]bool),
+		history: slices.Clone(in.Applied), read: make(map[zone.Key]bool), answers: make(map[zone.Key]answer),
 		why: make(map[zone.Key][]string), touched: make(map[zone.Key]bool),
 	}
 }

@@ -61,6 +61,9 @@ func (s source) checkVars(p *Provider) error {
 		if _, err := regexp.Compile(v.Pattern); err != nil {
 			return s.at(at+".pattern", "not a regular expression")
 		}
+		if v.Default != "" && wrong(v, v.Default) != "" {
+			return s.at(at+".default", "the default does not fit the pattern")
+		}
 		seen[v.Name] = true
 	}
 	return nil

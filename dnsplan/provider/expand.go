@@ -58,8 +58,9 @@ type Records struct {
 	Missing   []Var // values that the console has not shown yet; their records are left out
 }
 
-// common are variables that every provider takes.
-var common = []string{"rua"}
+// common are variables that every provider takes. A comma or semicolon in an
+// address would be read as the beginning of something else in the record.
+var common = []Var{{Name: "rua", Title: "address for DMARC reports", List: true, Pattern: `(?:mailto:)?[^\s;,!"@:]+@[A-Za-z0-9.-]+`, Example: "mailto:dmarc@example.org"}}
 
 // Expand fills in the variables for a domain. Required values that are
 // missing, values of the wrong form and names that the provider does not know
@@ -72,6 +73,11 @@ func (p *Provider) Expand(domain string, vars Vars) (Records, error) {
 	}
 	e.vars["domain"] = []string{domain}
 	e.vars["domain_dashed"] = []string{strings.ReplaceAll(domain, ".", "-")}
+	for _, v := range p.Variables {
+		if v.Default != "" && len(e.vars[v.Name]) == 0 {
+			e.vars[v.Name] = []string{v.Default}
+		}
+	}
 	e.check(vars)
 	if len(e.err.Vars) > 0 {
 		return Records{}, e.err
@@ -111,7 +117,7 @@ func (e *expander) refuse(v Var, value, format string, args ...any) {
 
 // check compares what was given with what is declared.
 func (e *expander) check(given Vars) {
-	for _, v := range e.p.Variables {
+	for _, v := range slices.Concat(e.p.Variables, common) {
 		values := given[v.Name]
 		if len(values) == 0 && v.Required && !v.AfterVerification {
 			e.refuse(v, "", "missing")
@@ -126,14 +132,14 @@ func (e *expander) check(given Vars) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if e.p.variable(name) != nil || slices.Contains(common, name) {
+		var known []string
+		for _, v := range slices.Concat(e.p.Variables, common) {
+			known = append(known, v.Name)
+		}
+		if slices.Contains(known, name) {
 			continue
 		}
 		reason := "not a variable of " + e.p.Name
-		known := append([]string{}, common...)
-		for _, v := range e.p.Variables {
-			known = append(known, v.Name)
-		}
 		if near := nearest(name, known); near != "" {
 			reason += fmt.Sprintf("; did you mean %q?", near)
 		}

@@ -91,6 +91,7 @@ type Var struct {
 	Where    string `yaml:"where"`    // where in the console
 	Pattern  string `yaml:"pattern"`  // regular expression for the whole value; empty: anything
 	Example  string `yaml:"example"`  // what such a value looks like
+	Default  string `yaml:"default"`  // the value when none is given
 	List     bool   `yaml:"list"`     // several values are allowed
 	Required bool   `yaml:"required"` // without it there is no plan
 

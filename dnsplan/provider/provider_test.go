@@ -240,6 +240,7 @@ func TestExpandRefuses(t *testing.T) {
 		{"line break", generic, provider.Vars{"mx": {"a.example"}, "verify": {"a\nb"}}, []string{"printable"}},
 		{"not a host", generic, provider.Vars{"mx": {"a b.example"}}, []string{"not a preference"}},
 		{"not a host either", generic, provider.Vars{"mx": {"10 a_b..example"}}, []string{"not a host name"}},
+		{"tag in an address", generic, provider.Vars{"mx": {"a.example"}, "rua": {"a@b.example; p=reject"}}, []string{"rua: "}},
 		{"empty", generic, provider.Vars{"mx": {""}}, []string{"mx: empty"}},
 	}
 	for _, tt := range tests {
