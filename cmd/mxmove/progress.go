@@ -39,6 +39,7 @@ func (a *app) watching() (func(migrate.Event), func()) {
 	switch {
 	case a.json:
 		enc := json.NewEncoder(a.term.out)
+		enc.SetEscapeHTML(false) // names stay readable; this is no HTML
 		return func(e migrate.Event) {
 			if e.Type == migrate.Talk {
 				a.talk()(e)
@@ -52,9 +53,6 @@ func (a *app) watching() (func(migrate.Event), func()) {
 		return nil, func() {}
 	}
 	p := &progress{term: a.term, last: time.Now(), boxes: make(map[string]migrate.Event)}
-	if a.term.bars {
-		p.bars = mpb.New(mpb.WithOutput(a.term.err), mpb.WithWidth(40))
-	}
 	return p.event, p.end
 }
 
@@ -77,9 +75,11 @@ func (p *progress) event(e migrate.Event) {
 		return
 	}
 	switch e.Type {
-	case migrate.MailboxStart, migrate.MailboxProgress, migrate.MailboxDone:
+	case migrate.MailboxProgress:
 		p.boxes[e.Account+"\x00"+e.Mailbox] = e
 		p.show()
+	case migrate.MailboxStart, migrate.MailboxDone:
+		// Progress alone says how much there is to send.
 	case migrate.RunDone:
 		p.finish()
 	default:
@@ -97,7 +97,7 @@ func (p *progress) show() {
 	if total == 0 {
 		return
 	}
-	if p.bars == nil {
+	if !p.term.bars {
 		if time.Since(p.last) >= plainEvery {
 			p.last = time.Now()
 			p.term.say("copied %d of %d messages, %s", done, total, size(octets))
@@ -105,6 +105,7 @@ func (p *progress) show() {
 		return
 	}
 	if p.bar == nil {
+		p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(40))
 		p.bar = p.bars.AddBar(int64(total),
 			mpb.PrependDecorators(decor.Name("copy "), decor.CountersNoUnit("%d of %d messages ")),
 			mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)),
@@ -127,12 +128,13 @@ func (p *progress) line(text string) {
 }
 
 // finish takes the bar away at the end of a copy; the next one begins anew.
+// The container ends with it, or it would go on drawing over later lines.
 func (p *progress) finish() {
 	p.boxes = make(map[string]migrate.Event)
 	if p.bar != nil {
 		p.bar.Abort(true)
-		p.bar.Wait()
-		p.bar = nil
+		p.bars.Wait()
+		p.bar, p.bars = nil, nil
 	}
 }
 
@@ -144,9 +146,6 @@ func (p *progress) end() {
 	}
 	p.ended = true
 	p.finish()
-	if p.bars != nil {
-		p.bars.Wait()
-	}
 }
 
 // ended closes a command's screen and passes its error on.
@@ -156,6 +155,8 @@ func (a *app) ended(cmd *cobra.Command, m *migrate.Move, err error) error {
 	if errors.As(err, &usage) || errors.As(err, &conf) || cmd.Context().Err() != nil {
 		return err
 	}
+	// The last lines say where the move stands, so the error comes before.
+	a.explain(err)
 	if closing := a.closing(cmd, m); closing != nil && err == nil {
 		return fmt.Errorf("status: %w", closing)
 	}

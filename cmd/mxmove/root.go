@@ -34,6 +34,7 @@ type app struct {
 	accept []string
 
 	began bool            // the command line made sense
+	told  bool            // the error was explained
 	stop  <-chan struct{} // closed by the first Ctrl-C
 	log   io.Closer
 }
@@ -202,15 +203,17 @@ func parseAccept(flags []string) ([]migrate.Accept, error) {
 // printJSON writes the one document of a command.
 func (a *app) printJSON(v any) error {
 	enc := json.NewEncoder(a.term.out)
+	enc.SetEscapeHTML(false) // names stay readable; this is no HTML
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }
 
 // explain prints an error as one sentence, with the place and the remedy.
 func (a *app) explain(err error) {
-	if err == nil || errors.Is(err, errPending) {
+	if err == nil || a.told || errors.Is(err, errPending) {
 		return
 	}
+	a.told = true
 	for _, text := range sentences(err) {
 		a.term.say("mxmove: %s", text)
 	}
