@@ -164,10 +164,11 @@ func (m *move) policy() {
 	}
 	rua := "mailto:postmaster@" + strings.TrimSuffix(m.domain, ".")
 	if given := m.in.Vars["rua"]; len(given) > 0 {
-		rua = strings.Join(given, ",")
-		if !strings.Contains(rua, ":") {
-			rua = "mailto:" + strings.Join(given, ",mailto:")
+		uris := make([]string, 0, len(given))
+		for _, address := range given {
+			uris = append(uris, "mailto:"+strings.TrimPrefix(address, "mailto:"))
 		}
+		rua = strings.Join(uris, ",")
 	}
 	m.addText(name, "v=DMARC1; p=none; rua="+rua, "without a policy nobody reports who sends as the domain; p=none changes nothing else")
 }
