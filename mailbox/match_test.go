@@ -1,0 +1,163 @@
+package mailbox
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// cands writes candidates down: "header text size second claim" each, with
+// the claims s(tored), d(oubted), u(nsent); a capital letter in the header
+// means that it has no Message-ID, "-" that the text was not read.
+func cands(lines ...string) []candidate {
+	var all []candidate
+	for i, line := range lines {
+		f := strings.Fields(line)
+		c := candidate{claim: unsent}
+		c.UID = imap.UID(i + 1)
+		c.Header = wire.Fingerprint([]byte("Subject: " + f[0] + "\r\n"))
+		c.Named = f[0] == strings.ToLower(f[0])
+		if f[1] != "-" {
+			c.text = wire.Fingerprint([]byte("Subject: text " + f[1] + "\r\n"))
+		}
+		var second int64
+		_, _ = fmt.Sscan(f[2], &c.Size)
+		_, _ = fmt.Sscan(f[3], &second)
+		c.InternalDate = time.Unix(second, 0)
+		if len(f) > 4 {
+			c.claim = map[string]claim{"s": stored, "d": doubted, "u": unsent}[f[4]]
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name           string
+		source, target []candidate
+		want           string // pairs of places, after them the number of groups that needed their content
+	}{
+		{"nothing there", cands("a x 1 1"), nil, "[] 0"},
+		{"the one that is there", cands("a - 1 1", "b - 1 1"), cands("b - 1 1"), "[1:0] 0"},
+		{"another size, the same date", cands("a - 1 1"), cands("a - 2 1"), "[0:0] 0"},
+		{"another way, so both differ", cands("a x 1 1"), cands("a x 9 9"), "[0:0] 1"},
+		{"equal header, another text", cands("a x 1 1"), cands("a y 9 9"), "[] 1"},
+		{"no Message-ID, size and date agree", cands("A - 1 1"), cands("A - 1 1"), "[0:0] 0"},
+		{"no Message-ID, only the date agrees", cands("A x 2 1"), cands("A y 1 1"), "[] 1"},
+		{"twins stay two", cands("a x 1 1", "a x 1 1"), cands("a x 1 1"), "[0:0] 1"},
+		{"twins on both sides", cands("a x 1 1", "a x 1 1"), cands("a x 1 1", "a x 1 1"), "[0:0 1:1] 1"},
+		{"twins find the same date", cands("a x 1 1", "a x 1 2"), cands("a x 1 2"), "[1:0] 1"},
+		{"equal headers over different texts", cands("a x 1 1", "a y 1 1"), cands("a y 1 1"), "[1:0] 1"},
+		{"the surer claim chooses first", cands("a x 1 1 u", "a x 1 5 s"), cands("a x 1 1"), "[1:0] 1"},
+		{"doubt before what was never sent", cands("a x 1 1 u", "a x 1 5 d"), cands("a x 1 1"), "[1:0] 1"},
+		{"gone from the source, so date and size speak", cands("a - 1 1 d", "a x 1 1 u"), cands("a x 1 1"), "[0:0] 1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pairs, open := matchHeaders(tt.source, tt.target)
+			for _, g := range open {
+				pairs = append(pairs, matchContent(g, tt.source, tt.target)...)
+			}
+			var got []string
+			for _, p := range pairs {
+				got = append(got, fmt.Sprintf("%d:%d", p.source, p.target))
+			}
+			slices.Sort(got)
+			if text := fmt.Sprint(got, len(open)); text != tt.want {
+				t.Errorf("match = %s, want %s", text, tt.want)
+			}
+		})
+	}
+}
+
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	sum := func(s string) (text, whole wire.Digest) {
+		text, whole, err := digests(strings.NewReader(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text, whole
+	}
+	long := strings.Repeat("x", 100<<10)
+	same := [][2]string{
+		{"A: b\r\n\r\ntext\r\n", "A: b\n\ntext"},
+		{"A: b\r\n\r\ntext\r\n", "Received: here\r\nA: b\r\n\r\ntext\r\n"},
+		{"\r\ntext\r\n", "A: b\r\n\r\ntext\r\n"},
+		{"A: " + long + "\r\n\r\ntext", "A: b\r\n\r\ntext"},
+		{"A: b", "A: c\r\n"},
+	}
+	for _, s := range same {
+		a, _ := sum(s[0])
+		b, _ := sum(s[1])
+		if a != b {
+			t.Errorf("texts of %.40q and %.40q differ", s[0], s[1])
+		}
+	}
+	a, wholeA := sum("A: b\r\n\r\ntext\r\n")
+	b, wholeB := sum("A: b\r\n\r\ntaxt\r\n")
+	if a == b || wholeA == wholeB {
+		t.Error("different texts have the same sum")
+	}
+	if _, other := sum("A: c\r\n\r\ntext\r\n"); other == wholeA {
+		t.Error("different headers have the same sum of the whole")
+	}
+}
+
+func FuzzFlagBook(f *testing.F) {
+	f.Add("1:5,9 \\Seen work\n6:8")
+	f.Add("1:4294967295 x")
+	f.Add("\n 1\n*")
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 1000 {
+			return
+		}
+		b, err := parseFlagBook(s)
+		if err != nil {
+			return
+		}
+		again, err := parseFlagBook(b.String())
+		if err != nil || again.String() != b.String() {
+			t.Errorf("%q, written as %q, reads as %q, %v", s, b.String(), again.String(), err)
+		}
+	})
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("a\x1b[31m\r\n\u202e")
+	f.Add(strings.Repeat("\xff", 1000))
+	f.Fuzz(func(t *testing.T, s string) {
+		got := clean(s)
+		if len(got) > 4*300 || strings.ContainsAny(got, "\x00\x07\x1b\r\n\u202e\u200b") {
+			t.Errorf("clean(%q) = %q", s, got)
+		}
+		if c := cell(s); c != "" && strings.ContainsRune("=+-@", rune(c[0])) {
+			t.Errorf("cell(%q) = %q", s, c)
+		}
+	})
+}
+
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	var ms []Message
+	for i := range 250 {
+		ms = append(ms, Message{UID: imap.UID(i + 1), Size: 10})
+	}
+	ms = append(ms, Message{UID: 300, Size: streamed}, Message{UID: 301, Size: 3 << 20}, Message{UID: 302, Size: 3 << 20}, Message{UID: 303, Size: 1})
+	var got []string
+	for _, b := range batches(ms) {
+		got = append(got, fmt.Sprintf("%d+%d", b[0].UID, len(b)))
+	}
+	if text := fmt.Sprint(got); text != "[1+100 101+100 201+50 300+1 301+1 302+2]" {
+		t.Errorf("batches = %s", text)
+	}
+}
