@@ -18,7 +18,7 @@ type AccountBalance struct {
 }
 
 // A MailboxBalance is the balance of one pair of mailboxes.
-type MailboxBalance struct {
+type MailboxBalance struct { //nolint:revive // beside Balance and AccountBalance the name is the plain one
 	Source, Target string
 	Tally
 	Extra    int    // at the target only

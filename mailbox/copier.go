@@ -38,7 +38,7 @@ type AccountResult struct {
 }
 
 // A MailboxResult is what a run did for one mailbox.
-type MailboxResult struct {
+type MailboxResult struct { //nolint:revive // beside Result and AccountResult the name is the plain one
 	Source, Target string // as people see the names
 	Use            imap.MailboxAttr
 	Tally          Tally

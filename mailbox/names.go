@@ -29,7 +29,7 @@ var localised = map[imap.MailboxAttr][]string{
 		"sent", "sent items", "sent messages", "sent mail", "sent-mail", "gesendet", "gesendete elemente",
 		"gesendete objekte", "gesendete nachrichten", "envoyés", "éléments envoyés", "messages envoyés",
 		"enviados", "elementos enviados", "mensajes enviados", "itens enviados", "posta inviata", "inviata",
-		"verzonden", "verzonden items", "verzonden berichten", "wysłane", "elementy wysłane", "skickat",
+		"verzonden", "verzonden items", "verzonden berichten", "wysłane", "elementy wysłane", "skickat", //nolint:misspell // Polish
 		"skickade objekt", "sendt", "sendte elementer", "sendt post", "lähetetyt", "odeslaná pošta", "odeslané",
 		"отправленные", "відправлені", "送信済み", "送信済みアイテム", "已发送", "已发送邮件", "寄件備份",
 	},
@@ -42,7 +42,7 @@ var localised = map[imap.MailboxAttr][]string{
 		"trash", "deleted items", "deleted messages", "bin", "papierkorb", "gelöschte elemente",
 		"gelöschte objekte", "corbeille", "éléments supprimés", "papelera", "elementos eliminados", "lixo",
 		"itens excluídos", "lixeira", "cestino", "posta eliminata", "prullenbak", "verwijderde items", "kosz",
-		"elementy usunięte", "papperskorgen", "borttagna objekt", "papirkurv", "slettede elementer",
+		"elementy usunięte", "papperskorgen", "borttagna objekt", "papirkurv", "slettede elementer", //nolint:misspell // Polish
 		"slettet post", "roskakori", "poistetut", "koš", "odstraněná pošta", "корзина", "удаленные",
 		"кошик", "ゴミ箱", "削除済みアイテム", "已删除邮件", "已删除", "垃圾桶",
 	},
