@@ -1,6 +1,9 @@
 package mailbox
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // A Balance is what Verify found. It marshals to the document of verify --json.
 type Balance struct {
@@ -88,6 +91,27 @@ func (b Balance) balanced() bool {
 	return true
 }
 
+// A mailboxDocument is a MailboxBalance as JSON.
+type mailboxDocument struct {
+	Source   string `json:"source"`
+	Target   string `json:"target"`
+	Messages *int   `json:"messages"`
+	Copied   int    `json:"copied"`
+	Present  int    `json:"present"`
+	Merged   int    `json:"merged"`
+	Skipped  int    `json:"skipped"`
+	Refused  int    `json:"refused"`
+	Gone     int    `json:"gone"`
+	New      int    `json:"new"`
+	Doubt    *int   `json:"doubt"`
+	Missing  int    `json:"missing"`
+	Extra    int    `json:"extra"`
+	Repaired int    `json:"repaired"`
+	Differs  int    `json:"differs"`
+	Unread   string `json:"unread,omitempty"`
+	Skip     string `json:"skip,omitempty"`
+}
+
 // MarshalJSON implements json.Marshaler: what is not known is null, not 0.
 func (m MailboxBalance) MarshalJSON() ([]byte, error) {
 	known := func(n int) *int {
@@ -96,26 +120,28 @@ func (m MailboxBalance) MarshalJSON() ([]byte, error) {
 		}
 		return &n
 	}
-	return json.Marshal(struct {
-		Source   string `json:"source"`
-		Target   string `json:"target"`
-		Messages *int   `json:"messages"`
-		Copied   int    `json:"copied"`
-		Present  int    `json:"present"`
-		Merged   int    `json:"merged"`
-		Skipped  int    `json:"skipped"`
-		Refused  int    `json:"refused"`
-		Gone     int    `json:"gone"`
-		New      int    `json:"new"`
-		Doubt    *int   `json:"doubt"`
-		Missing  int    `json:"missing"`
-		Extra    int    `json:"extra"`
-		Repaired int    `json:"repaired"`
-		Differs  int    `json:"differs"`
-		Unread   string `json:"unread,omitempty"`
-		Skip     string `json:"skip,omitempty"`
-	}{
+	return json.Marshal(mailboxDocument{
 		m.Source, m.Target, known(m.Messages), m.Copied, m.Present, m.Merged, m.Skipped, m.Refused,
 		m.Gone, m.New, known(m.Doubt), m.Missing, m.Extra, m.Repaired, m.Differs, m.Unread, m.Skip,
 	})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes: a null is not known, not 0.
+func (m *MailboxBalance) UnmarshalJSON(text []byte) error {
+	var d mailboxDocument
+	if err := json.Unmarshal(text, &d); err != nil {
+		return fmt.Errorf("balance of a mailbox: %w", err)
+	}
+	*m = MailboxBalance{
+		Source: d.Source, Target: d.Target, Extra: d.Extra, Repaired: d.Repaired, Differs: d.Differs,
+		Unread: d.Unread, Unknown: d.Messages == nil || d.Doubt == nil, Skip: d.Skip,
+		Tally: Tally{
+			Copied: d.Copied, Present: d.Present, Merged: d.Merged, Skipped: d.Skipped, Refused: d.Refused,
+			Gone: d.Gone, New: d.New, Missing: d.Missing,
+		},
+	}
+	if !m.Unknown {
+		m.Messages, m.Doubt = *d.Messages, *d.Doubt
+	}
+	return nil
 }

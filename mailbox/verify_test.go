@@ -154,6 +154,13 @@ func TestVerifyDocument(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("Balance marshals to %s, want %s", got, want)
 	}
+	var back mailbox.Balance
+	if err := json.Unmarshal(got, &back); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(back); err != nil || string(again) != want {
+		t.Errorf("read back and written again: %s, %v, want %s", again, err, want)
+	}
 }
 
 func TestVerifyOfAnAccountWithoutLogin(t *testing.T) {
