@@ -107,6 +107,20 @@ func sameSide(mnemonic string, a, b *dnsplan.RRsetDocument) bool {
 	return zone.Same(&zone.RRset{Type: typ, TTL: a.TTL, Data: a.Data}, &zone.RRset{Type: typ, TTL: b.TTL, Data: b.Data})
 }
 
+// Done counts the changes of the stage that were published.
+func (s Stage) Done() int {
+	n := 0
+	for _, c := range s.Changes {
+		if c.Published {
+			n++
+		}
+	}
+	return n
+}
+
+// Wait is how long the stage has to wait for the one before.
+func (s Stage) Wait() time.Duration { return time.Duration(s.WaitSeconds) * time.Second }
+
 // A line is one record of a change: kept, gone or added.
 type line struct {
 	Sign string // " ", "-" or "+"

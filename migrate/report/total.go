@@ -82,19 +82,26 @@ func some(t mailbox.Tally) []count {
 // the numbers come from a file that somebody may have edited.
 func equation(t mailbox.Tally) string {
 	var parts []string
-	n := 0
 	for _, c := range some(t) {
-		n += c.N
 		parts = append(parts, number(c.N)+" "+c.Word)
 	}
 	if len(parts) == 0 {
 		parts = []string{"0"}
 	}
 	relation := "="
-	if n != t.Messages {
+	if !adds(t) {
 		relation = "≠"
 	}
 	return fmt.Sprintf("%s %s %s", number(t.Messages), relation, strings.Join(parts, " + "))
+}
+
+// adds reports whether every message is in exactly one state.
+func adds(t mailbox.Tally) bool {
+	n := 0
+	for _, c := range counts(t) {
+		n += c.N
+	}
+	return n == t.Messages
 }
 
 // full is the length of a bar, in units of its own.
