@@ -90,6 +90,10 @@ func (c *carrier) pairs(ctx context.Context, source, target lister) ([]Pair, []f
 		return nil, nil, fmt.Errorf("target of %s: %w", c.account.Name, err)
 	}
 	o.Target = ns
+	if c.o.Reverse {
+		pairs, found := pairsBack(list, other, o)
+		return pairs, found, nil
+	}
 	pairs, found := Pairs(list, other, o)
 	return pairs, found, nil
 }

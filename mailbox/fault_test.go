@@ -17,6 +17,7 @@ import (
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/imaplab"
+	"github.com/mxmove/mxmove/mailbox/journal"
 )
 
 func TestRefusedMessageIsKept(t *testing.T) {
@@ -257,4 +258,72 @@ func TestCancelledRunTellsItsCause(t *testing.T) {
 	}
 	l.copy()
 	same(t, l.from, "INBOX", l.to, "INBOX")
+}
+
+func TestDoubleThatComesToLightIsTold(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	deliver(t, l.from, "INBOX", letters(0, 3)...)
+	var cut atomic.Bool
+	l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		if c.Verb == "APPEND" && cut.CompareAndSwap(false, true) {
+			return imaplab.Cut
+		}
+		return imaplab.Pass
+	}})
+	l.copy()
+	deliver(t, l.to, "INBOX", letter(1)) // the server had kept it after all
+	res := l.copy()
+	if m := res.Accounts[0].Mailboxes[0]; m.Extra != 1 || len(res.Accounts[0].Findings) != 1 || res.Accounts[0].Findings[0].Code != "MX057" {
+		t.Errorf("extra = %d, findings %v, want one double", m.Extra, res.Accounts[0].Findings)
+	}
+	if b, _ := l.verify(mailbox.VerifyOptions{}); !b.Balanced || b.Extra() != 1 {
+		t.Errorf("Verify() = %+v, want a balance with one extra", b)
+	}
+	deliver(t, l.to, "INBOX", letter(2)) // whoever sends this now is not us
+	if res := l.copy(); res.Accounts[0].Mailboxes[0].Extra != 0 {
+		t.Error("a doubt is watched for ever")
+	}
+}
+
+func TestServerThatKeepsOneOfSeveral(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	deliver(t, l.from, "INBOX", letter(0), letter(0), letter(1))
+	l.options.Events = func(e mailbox.Event) {
+		if e.Type == mailbox.MailboxProgress {
+			_ = l.to.Remove("INBOX", 2) // as Gmail does behind its OK
+		}
+	}
+	if got := l.copy().Tally(); got.Copied != 3 {
+		t.Errorf("tally = %+v, want three copied", got)
+	}
+	l.options.Events = nil
+	if b, _ := l.verify(mailbox.VerifyOptions{}); b.Tally().Merged != 1 || b.Tally().Copied != 2 || !b.Balanced {
+		t.Errorf("Verify() = %+v, want one merged", b.Tally())
+	}
+	if res := l.copy(); res.Sent != 0 {
+		t.Errorf("%d messages were sent again", res.Sent)
+	}
+}
+
+func TestUIDNextRunsBackwards(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	deliver(t, l.from, "INBOX", letters(0, 20)...)
+	l.copy()
+	page, err := l.copier().Journal.Page(t.Context(), journal.Key{
+		Account: l.account.Name, Source: "INBOX", Target: "INBOX",
+		SourceValidity: l.from.UIDValidity("INBOX"), TargetValidity: l.to.UIDValidity("INBOX"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := page.Inventoried(t.Context(), 900); err != nil { // as if it had been that high
+		t.Fatal(err)
+	}
+	res := l.copy()
+	if res.Sent != 0 || res.Tally().Present != 20 || res.Accounts[0].Findings[0].Code != "MX058" {
+		t.Errorf("sent %d, tally %+v, findings %v, want all matched anew", res.Sent, res.Tally(), res.Accounts[0].Findings)
+	}
 }

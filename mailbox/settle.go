@@ -46,11 +46,17 @@ func (d *delta) settle(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.doubles(ctx); err != nil {
+		return err
+	}
 	return s.conclude(ctx)
 }
 
-// audit looks at the target once more after everything was sent.
+// audit looks at the target once more after something was sent.
 func (d *delta) audit(ctx context.Context) error {
+	if len(d.sentNow) == 0 {
+		return nil // the look before was the last one
+	}
 	if err := d.lookAtTarget(ctx); err != nil {
 		return err
 	}
@@ -68,6 +74,9 @@ func (d *delta) audit(ctx context.Context) error {
 	if err := s.doubles(ctx); err != nil {
 		return err
 	}
+	if err := s.melted(ctx); err != nil {
+		return err
+	}
 	return s.conclude(ctx)
 }
 
@@ -76,7 +85,8 @@ type settling struct {
 	*delta
 	intents []journal.Intent
 	claims  []candidate   // what may be there
-	free    []candidate   // what is there and the journal does not know
+	there   []Message     // the window as it was last listed
+	free    []candidate   // what of it the journal does not know
 	found   []journal.Run // claims that are there
 	claimed map[imap.UID]bool
 	taken   map[imap.UID]bool // target UIDs of found
@@ -170,6 +180,7 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.there = there
 	if n := len(there); s.target.UIDNext == 0 && n > 0 {
 		s.look = there[n-1].UID + 1
 	}
@@ -309,6 +320,34 @@ func (s *settling) doubles(ctx context.Context) error {
 		over = slices.Delete(over, i, i+1)
 	}
 	return s.page.Audited(ctx)
+}
+
+// melted looks for messages that the target has just taken under a UID and
+// does not have under it any more: Gmail answers OK and then keeps one of
+// several identical ones. Their UIDs count as not known.
+func (s *settling) melted(ctx context.Context) error {
+	if len(s.there) == 0 {
+		return nil
+	}
+	gone := func(uid imap.UID) bool {
+		if !s.sentNow[uid] {
+			return false
+		}
+		_, target, _ := s.runs.Find(uid)
+		_, there := find(s.there, target)
+		return target != 0 && target >= s.there[0].UID && !there
+	}
+	kept := s.runs.Without(gone)
+	if kept.Messages() == s.runs.Messages() {
+		return nil
+	}
+	for _, m := range s.list {
+		if gone(m.UID) {
+			kept = append(kept, journal.Run{Source: m.UID, Count: 1, Outcome: journal.Copied})
+		}
+	}
+	s.runs = journal.Runs{}.Add(kept...)
+	return s.page.Replace(ctx, s.runs)
 }
 
 // recopy forgets what was copied once and is no longer at the target, and

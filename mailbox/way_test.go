@@ -139,3 +139,45 @@ func TestLogins(t *testing.T) {
 		t.Errorf("Logins() of the target alone = %+v", r[0])
 	}
 }
+
+func TestWayBackUndoesEveryRule(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	l.options.Mailboxes = map[string]string{"Old": "Archive/Old"}
+	l.options.Names = map[imap.MailboxAttr]string{imap.MailboxAttrSent: "Sent Mail"}
+	for _, name := range []string{"INBOX.Old", "INBOX.Gesendet", "INBOX.Jim / John"} {
+		l.from.Create(name, "")
+		deliver(t, l.from, name, letters(0, 3)...)
+	}
+	l.copy()
+	for i, name := range []string{"Archive/Old", "Sent Mail", "Jim _ John"} {
+		deliver(t, l.to, name, letter(100+i))
+	}
+	l.to.Create("Fresh", "")
+	deliver(t, l.to, "Fresh", letter(200))
+	l.options.Additions, l.options.Reverse = true, true
+	res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.back()})
+	if err != nil || res.Err() != nil || res.Sent != 4 {
+		t.Fatalf("Copy() = %v, %v, %d sent, want 4", err, res.Err(), res.Sent)
+	}
+	same(t, l.to, "Archive/Old", l.from, "INBOX.Old")
+	same(t, l.to, "Sent Mail", l.from, "INBOX.Gesendet")
+	same(t, l.to, "Jim _ John", l.from, "INBOX.Jim / John")
+	same(t, l.to, "Fresh", l.from, "INBOX.Fresh")
+}
+
+func TestWayBackOfAnAccountPouredIntoAnother(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	l.account.Into = "Info"
+	deliver(t, l.from, "INBOX", letters(0, 3)...)
+	l.copy()
+	deliver(t, l.to, "INBOX", letter(50)) // the other account's own
+	deliver(t, l.to, "Info/INBOX", letter(60))
+	l.options.Additions, l.options.Reverse = true, true
+	res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.back()})
+	if err != nil || res.Err() != nil || res.Sent != 1 {
+		t.Fatalf("Copy() = %v, %v, %d sent, want 1", err, res.Err(), res.Sent)
+	}
+	same(t, l.to, "Info/INBOX", l.from, "INBOX")
+}
