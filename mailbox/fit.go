@@ -31,14 +31,13 @@ func (p *pairer) fit(m Mailbox, levels []string) []string {
 }
 
 // fitLevel replaces what a level cannot hold: the target's delimiter, control
-// characters, wildcards of LIST, and white space that servers trim or refuse
-// (Gmail: "Folder contains excess whitespace").
+// characters, and white space that servers trim or refuse (Gmail: "Folder
+// contains excess whitespace"). The wildcards of LIST stay: servers that have
+// them in a name take them in a name.
 func (p *pairer) fitLevel(level string) string {
 	level = strings.Map(func(r rune) rune {
 		switch {
-		case p.target.delim != "" && string(r) == p.target.delim, r == '%', r == '*', r == unicode.ReplacementChar:
-			return '_'
-		case unicode.IsControl(r):
+		case p.target.delim != "" && string(r) == p.target.delim, r == unicode.ReplacementChar, unicode.IsControl(r):
 			return '_'
 		}
 		return r

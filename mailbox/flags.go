@@ -192,3 +192,10 @@ func (d *delta) keywords() {
 	}
 	d.note(f)
 }
+
+// hasKeyword reports whether any flag is a keyword.
+func hasKeyword(flags []imap.Flag) bool {
+	return slices.ContainsFunc(flags, isKeyword)
+}
+
+func isKeyword(f imap.Flag) bool { return len(f) > 0 && f[0] != '\\' }

@@ -1,0 +1,161 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/journal"
+)
+
+// receive reads the answer to the oldest command.
+func (w *writer) receive(ctx context.Context) error {
+	answer, err := w.lane.Receive(ctx)
+	f := w.flights[0]
+	if err != nil {
+		return fmt.Errorf("append %s uid %d: %w", clean(w.pair.Target), f.load.messages[f.places[0]].UID, err)
+	}
+	w.flights = w.flights[1:]
+	l := f.load
+	for n, i := range f.places {
+		switch {
+		case answer.Err != nil:
+			l.refused, l.reasons = append(l.refused, i), append(l.reasons, answer.Err)
+		case answer.UIDs == nil:
+			l.taken = append(l.taken, answered{place: i})
+		default:
+			l.taken = append(l.taken, answered{place: i, uid: answer.UIDs[n]})
+		}
+	}
+	if answer.Validity != 0 && answer.Validity != w.target.UIDValidity {
+		return fmt.Errorf("append %s: %w: UIDVALIDITY is now %d", clean(w.pair.Target), imapconn.ErrProtocol, answer.Validity)
+	}
+	if l.open--; l.open > 0 {
+		return nil
+	}
+	return w.finish(ctx, l)
+}
+
+// finish notes what became of a load, durably, and decides about what was
+// refused.
+func (w *writer) finish(ctx context.Context, l *load) error {
+	if err := w.settleIntent(ctx, l); err != nil {
+		return err
+	}
+	for _, a := range l.taken {
+		w.succeeded(l, a.place)
+	}
+	w.progress()
+	if len(l.refused) == 0 {
+		w.drop(l)
+		return nil
+	}
+	if fail := w.fatal(l.reasons); fail != nil {
+		w.fail = fail
+		w.drop(l)
+		return nil
+	}
+	if len(l.refused) > 1 && !l.single && w.lane.Multi() {
+		w.requeue(l, l.refused, l.bare)
+		return nil
+	}
+	return w.refused(ctx, l)
+}
+
+// settleIntent closes the intent of a load. Where the target does not name
+// UIDs it stays open for those that were taken, until a look finds them.
+func (w *writer) settleIntent(ctx context.Context, l *load) error {
+	slices.SortFunc(l.taken, func(a, b answered) int { return a.place - b.place })
+	var runs []journal.Run
+	var unnamed []journal.Message
+	for _, a := range l.taken {
+		m := l.messages[a.place]
+		if a.uid == 0 {
+			unnamed = append(unnamed, remember(m, m.Header))
+			continue
+		}
+		runs = append(runs, journal.Run{Source: m.UID, Target: a.uid, Count: 1, Outcome: journal.Copied})
+	}
+	runs = journal.Runs{}.Add(runs...)
+	if len(unnamed) == 0 {
+		return w.page.Done(ctx, runs, l.intent)
+	}
+	if len(runs) > 0 {
+		if err := w.page.Found(ctx, runs); err != nil {
+			return err
+		}
+	}
+	return w.page.Stored(ctx, l.intent, unnamed)
+}
+
+// requeue sends some messages of a load again, each on its own.
+func (w *writer) requeue(l *load, places []int, bare bool) {
+	p := l.part(places, bare)
+	delete(w.live, l)
+	w.live[p] = true
+	w.queue = append(w.queue, p)
+}
+
+// drop gives up what a load holds.
+func (w *writer) drop(l *load) {
+	delete(w.live, l)
+	l.drop()
+}
+
+// succeeded counts a message that the target took.
+func (w *writer) succeeded(l *load, place int) {
+	m := l.messages[place]
+	_, dropped := w.wanted(m, l.bare)
+	for _, keyword := range dropped {
+		w.res.Keywords[keyword]++
+	}
+	w.sentNow[m.UID] = true
+	w.res.Sent++
+	w.res.Bytes += m.Size
+	w.bytes.Add(m.Size)
+}
+
+// fatal returns the refusal that concerns more than its message, if any: the
+// account is full, the server is busy, the mailbox has gone.
+func (w *writer) fatal(reasons []error) error {
+	for _, err := range reasons {
+		if imapconn.Class(err) != imapconn.ClassRefused {
+			return fmt.Errorf("append %s: %w", clean(w.pair.Target), err)
+		}
+	}
+	return nil
+}
+
+// refused sends messages with keywords again without them: no message is lost
+// for a flag. The others the target does not want.
+func (w *writer) refused(ctx context.Context, l *load) error {
+	var bare []int
+	for n, i := range l.refused {
+		if !l.bare && l.stream == nil && hasKeyword(l.messages[i].Flags) {
+			bare = append(bare, i)
+			continue
+		}
+		if err := w.refuse(ctx, l, i, l.reasons[n]); err != nil {
+			return err
+		}
+		w.rejects++
+	}
+	if w.rejects >= hopeless && w.res.Sent == 0 {
+		w.fail = fmt.Errorf("append %s: every message is refused: %w", clean(w.pair.Target), l.reasons[0])
+	}
+	if len(bare) > 0 && w.fail == nil {
+		w.requeue(l, bare, true)
+		return nil
+	}
+	w.drop(l)
+	return nil
+}
+
+// progress tells how far the mailbox is.
+func (w *writer) progress() {
+	w.emit(Event{
+		Type: MailboxProgress, Account: w.account.Name, Mailbox: w.pair.Source,
+		Total: w.total, Done: w.res.Sent + len(w.refusals), Bytes: w.res.Bytes,
+	})
+}

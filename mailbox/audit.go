@@ -1,0 +1,127 @@
+package mailbox
+
+import (
+	"context"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/journal"
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+// audit looks at the target once more after something was sent.
+func (d *delta) audit(ctx context.Context) error {
+	if len(d.sentNow) == 0 {
+		return nil // the look before was the last one
+	}
+	if err := d.lookAtTarget(ctx); err != nil {
+		return err
+	}
+	intents, err := d.page.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	s := &settling{delta: d, intents: intents}
+	if err := s.find(ctx); err != nil {
+		return err
+	}
+	if err := s.doubles(ctx); err != nil {
+		return err
+	}
+	if err := s.melted(ctx); err != nil {
+		return err
+	}
+	return s.conclude(ctx)
+}
+
+// doubles looks among what is at the target and belongs to nothing for first
+// attempts that came to light after they had been given up.
+func (s *settling) doubles(ctx context.Context) error {
+	doubts, err := s.page.Doubts(ctx)
+	if err != nil || len(doubts) == 0 {
+		return err
+	}
+	over := slices.DeleteFunc(slices.Clone(s.free), func(c candidate) bool { return s.taken[c.UID] })
+	if err := s.fingerprint(ctx, s.ends.target, over, uids(over)); err != nil {
+		return err
+	}
+	for _, m := range doubts {
+		i := slices.IndexFunc(over, func(c candidate) bool { return c.Header == m.Header })
+		if i < 0 {
+			continue
+		}
+		s.res.Extra++
+		s.note(finding.Finding{
+			Severity: finding.Warn, Code: finding.MessageDoubled, Subject: s.account.Name + " " + s.pair.Target,
+			Text:     "a message that was sent again after its connection had been lost is at the target twice",
+			Evidence: []string{over[i].InternalDate.UTC().Format("2006-01-02 15:04:05 UTC")},
+			Fix:      "the owner may delete one of the two; nothing else is to be done",
+		})
+		over = slices.Delete(over, i, i+1)
+	}
+	return s.page.Audited(ctx)
+}
+
+// melted looks for messages that the target has just taken under a UID and
+// does not have under it any more: Gmail answers OK and then keeps one of
+// several identical ones. Their UIDs count as not known.
+func (s *settling) melted(ctx context.Context) error {
+	if len(s.there) == 0 {
+		return nil
+	}
+	gone := func(uid imap.UID) bool {
+		if !s.sentNow[uid] {
+			return false
+		}
+		_, target, _ := s.runs.Find(uid)
+		_, there := find(s.there, target)
+		return target != 0 && target >= s.there[0].UID && !there
+	}
+	kept := s.runs.Without(gone)
+	if kept.Messages() == s.runs.Messages() {
+		return nil
+	}
+	for _, m := range s.list {
+		if gone(m.UID) {
+			kept = append(kept, journal.Run{Source: m.UID, Count: 1, Outcome: journal.Copied})
+		}
+	}
+	s.runs = journal.Runs{}.Add(kept...)
+	return s.page.Replace(ctx, s.runs)
+}
+
+// recopy forgets what was copied once and is no longer at the target, and
+// what was refused, so that it is sent again.
+func (d *delta) recopy(ctx context.Context) error {
+	there := make(map[imap.UID]bool)
+	if d.target.Exists > 0 {
+		ms, err := list(ctx, d.ends.target, wire.From(1), false)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			there[m.UID] = true
+		}
+	}
+	kept := d.runs.Without(func(uid imap.UID) bool {
+		_, target, _ := d.runs.Find(uid)
+		return target != 0 && !there[target]
+	})
+	d.runs = kept
+	refused := d.refusals
+	d.refusals = nil
+	if d.o.DryRun {
+		return nil
+	}
+	for uid := range refused {
+		if err := d.page.Pardon(ctx, uid); err != nil {
+			return err
+		}
+	}
+	return d.page.Replace(ctx, kept)
+}
