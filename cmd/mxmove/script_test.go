@@ -40,7 +40,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock,
+			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock, "served": served,
 			"password": setPassword, "count": countMail, "forget": forget, "chmod": chmod, "deliver": deliver,
 		},
 	})
@@ -102,6 +102,20 @@ func editZone(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check((*world(ts)).DNS.Set(zone.RRset{Name: args[0], Type: typ, TTL: ttl, Data: []string{args[3]}}))
 }
 
+// served wants the lab's primary to serve an RRset: served NAME TYPE DATA...
+func served(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: served NAME TYPE DATA...")
+	}
+	typ, err := zone.ParseType(args[1])
+	ts.Check(err)
+	want := &zone.RRset{Name: args[0], Type: typ, Data: args[2:]}
+	z := (*world(ts)).DNS.Zone(args[0])
+	if got := z.Get(args[0], typ); zone.Equal(got, want) == neg {
+		ts.Fatalf("served %s %s is %v, want %s", args[0], args[1], got, args[2:])
+	}
+}
+
 // holdLock holds the lock of a move directory until the script ends: lock DIR.
 func holdLock(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := state.TakeLock(ts.MkAbs(args[0]), "sync", time.Now())
@@ -127,7 +141,7 @@ func server(ts *testscript.TestScript, which string) *imaplab.Server {
 // countMail wants a number of commands at a server: count old|new VERB N.
 func countMail(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprint(server(ts, args[0]).Count(args[1])); (got == args[2]) == neg {
-		ts.Fatalf("%s saw %s %s times, want %s", args[0], args[1], got, args[2])
+		ts.Fatalf("%s saw %s %s times, want %s", args[0], args[1], got, args[2:])
 	}
 }
 
