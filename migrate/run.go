@@ -45,7 +45,17 @@ func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
 		if closed(o.Stop) {
 			return mailbox.ErrStopped
 		}
-		if err := m.advance(ctx, phase, o); err != nil {
+		err = m.advance(ctx, phase, o)
+		later, wait := errors.AsType[*LaterError](err)
+		if !wait || o.NoWait {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		// Written and not yet visible everywhere: this run stays.
+		m.say("%s", later.What)
+		if err := m.o.Clock.Sleep(ctx, lookEvery); err != nil {
 			return err
 		}
 	}

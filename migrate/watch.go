@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -33,11 +36,16 @@ func (m *Move) Watch(ctx context.Context, o WatchOptions) error {
 	for {
 		var open *GateError
 		err := m.locked(ctx, "watch", func(r *run) error { return r.sweep(ctx, o, &open) })
-		if err != nil || open == nil {
+		later, outage := errors.AsType[*LaterError](err)
+		switch {
+		case outage && !o.Once:
+			m.say("%s; the next sweep tries again", later.What)
+		case err != nil || open == nil:
 			return err
-		}
-		for _, g := range open.Refused() {
-			m.say("not settled: %s", g.Text)
+		default:
+			for _, g := range open.Refused() {
+				m.say("not settled: %s", g.Text)
+			}
 		}
 		if o.Once {
 			return nil
@@ -71,6 +79,9 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 		return &PhaseError{Command: "watch", Phase: phase, Fix: "mxmove status says what is next"}
 	}
 	result, err := r.sync(ctx, SyncOptions{Stop: o.Stop})
+	if outage(result) && ctx.Err() == nil {
+		return &LaterError{What: "the sweep could not read every account: " + firstLine(result.Err())}
+	}
 	if _, person := errors.AsType[*PersonError](err); err != nil && (!person || result.Err() != nil) {
 		return err
 	}
@@ -89,6 +100,28 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 		return err
 	}
 	return r.settle(ctx, phase, open)
+}
+
+// outage reports whether all that kept a copy from being finished is a matter
+// of time: a server that is away is back at the next sweep, a wrong password
+// is not.
+func outage(result mailbox.Result) bool {
+	var errs []error
+	for _, a := range result.Accounts {
+		errs = append(errs, a.Err)
+		for _, mb := range a.Mailboxes {
+			errs = append(errs, mb.Err)
+		}
+	}
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool {
+		return imapconn.Class(err) != imapconn.ClassTemporary
+	})
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // realMail counts what a sweep carried over, without the mailboxes that hold
