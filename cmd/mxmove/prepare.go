@@ -18,11 +18,15 @@ or stale, nothing was changed, 5 not visible everywhere yet, 6 no right to the z
 		Example: "  mxmove prepare\n  mxmove prepare --yes=example.org\n  mxmove prepare --dry-run",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := a.open(cmd.Context(), a.talk())
+			events, done := a.watching()
+			defer done()
+			m, err := a.open(cmd.Context(), events)
 			if err != nil {
 				return err
 			}
-			return a.ended(cmd, m, m.Prepare(cmd.Context(), first(args)))
+			err = m.Prepare(cmd.Context(), first(args))
+			done()
+			return a.ended(cmd, m, err)
 		},
 	}
 	a.changesDNS(cmd)

@@ -40,13 +40,14 @@ func (a *app) watching() (func(migrate.Event), func()) {
 	case a.json:
 		enc := json.NewEncoder(a.term.out)
 		enc.SetEscapeHTML(false) // names stay readable; this is no HTML
+		talk := a.talk()
 		return func(e migrate.Event) {
-			if e.Type == migrate.Talk {
-				a.talk()(e)
-				return
-			}
-			if err := enc.Encode(e); err != nil {
-				a.term.say("mxmove: event: %v", err)
+			if e.Type != migrate.Talk {
+				if err := enc.Encode(e); err != nil {
+					a.term.say("mxmove: event: %v", err)
+				}
+			} else if talk != nil {
+				talk(e)
 			}
 		}, func() {}
 	case a.quiet:
