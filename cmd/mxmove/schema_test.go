@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/mxmove/mxmove/migrate/lab"
+)
+
+// schemas compiles the schema of every document, by its name.
+func schemas(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "schema", "*.schema.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no schemas: %v", err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	all := make(map[string]*jsonschema.Schema)
+	for _, file := range files {
+		schema, err := c.Compile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".schema.json")] = schema
+	}
+	return all
+}
+
+// A moving domain is one that the commands are run on.
+type moving struct {
+	t       *testing.T
+	dir     string
+	schemas map[string]*jsonschema.Schema
+	docs    map[string][]any // valid documents, by their schema
+}
+
+// startMoving puts a small domain on loopback and writes its move directory.
+func startMoving(t *testing.T) *moving {
+	t.Helper()
+	m := &moving{t: t, dir: filepath.Join(t.TempDir(), "move"), schemas: schemas(t), docs: make(map[string][]any)}
+	domain, err := lab.Start(t.Context(), lab.Options{Messages: 60, Attachment: 64 << 10, TTL: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := domain.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := domain.Write(m.dir); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// command runs mxmove with --json and returns what it wrote to stdout.
+func (m *moving) command(args ...string) []byte {
+	m.t.Helper()
+	var out, talk bytes.Buffer
+	code := run(append(args, "--json", "-C", m.dir), &terminal{in: os.Stdin, out: &out, err: &talk})
+	if code != exitDone {
+		m.t.Fatalf("mxmove %s ends with %d: %s", strings.Join(args, " "), code, talk.Bytes())
+	}
+	return out.Bytes()
+}
+
+// valid checks a document and keeps it.
+func (m *moving) valid(schema, from string, data []byte) {
+	m.t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		m.t.Fatalf("%s: %v: %s", from, err, data)
+	}
+	if err := m.schemas[schema].Validate(doc); err != nil {
+		m.t.Errorf("%s: %v\n%s", from, err, data)
+	}
+	m.docs[schema] = append(m.docs[schema], doc)
+}
+
+// prints checks the one document that a command prints.
+func (m *moving) prints(schema string, args ...string) []byte {
+	m.t.Helper()
+	data := m.command(args...)
+	m.valid(schema, "mxmove "+strings.Join(args, " "), data)
+	return data
+}
+
+// tells checks every line that a command prints.
+func (m *moving) tells(args ...string) {
+	m.t.Helper()
+	before := len(m.docs["event"])
+	defer func() {
+		if len(m.docs["event"]) == before {
+			m.t.Errorf("mxmove %s tells nothing", strings.Join(args, " "))
+		}
+	}()
+	for line := range bytes.Lines(m.command(args...)) {
+		m.valid("event", "mxmove "+strings.Join(args, " "), line)
+	}
+}
+
+// await waits until the next command is due.
+func (m *moving) await(ctx context.Context) {
+	m.t.Helper()
+	var s struct {
+		Next struct {
+			NotBefore *time.Time `json:"not_before"`
+		} `json:"next"`
+	}
+	if err := json.Unmarshal(m.prints("status", "status"), &s); err != nil {
+		m.t.Fatal(err)
+	}
+	if s.Next.NotBefore == nil {
+		return
+	}
+	due := time.NewTimer(time.Until(*s.Next.NotBefore))
+	defer due.Stop()
+	select {
+	case <-due.C:
+	case <-ctx.Done():
+		m.t.Fatal(context.Cause(ctx))
+	}
+}
+
+// TestDocumentsFitTheirSchemas moves a domain by the commands and holds every
+// document that they print, and the files that they keep, against its schema.
+func TestDocumentsFitTheirSchemas(t *testing.T) {
+	t.Parallel()
+	m := startMoving(t)
+	m.prints("version", "version")
+	m.prints("providers", "providers")
+	m.prints("providers", "providers", "google")
+	m.prints("status", "status")
+	m.prints("report", "report")
+	m.prints("plan", "plan", "--dns")
+	m.prints("plan", "plan")
+	m.prints("status", "status")
+	m.tells("prepare", "--yes=example.org")
+	m.tells("sync")
+	m.prints("verify", "verify")
+	m.prints("report", "report")
+	m.await(t.Context())
+	m.tells("cutover", "--yes=example.org", "--quiet")
+	m.tells("watch", "--once")
+	m.prints("check-dmarc", "check", "dmarc")
+	m.prints("verify", "verify", "--hash")
+	m.prints("plan", "plan")
+	m.prints("status", "status")
+	m.prints("report", "report")
+	for schema, file := range map[string]string{"plan": "plan.json", "undo": "undo.json"} {
+		data, err := os.ReadFile(filepath.Join(m.dir, ".mxmove", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.valid(schema, file, data)
+	}
+	m.hearsOf("mailbox.start", "mailbox.done", "run.done", "sweep.done", "phase", "probe")
+	m.addsUp()
+	m.refusesLess()
+}
+
+// hearsOf asks that each type of event was told at least once.
+func (m *moving) hearsOf(types ...string) {
+	m.t.Helper()
+	for _, typ := range types {
+		if !slices.ContainsFunc(m.docs["event"], func(doc any) bool { return doc.(map[string]any)["type"] == typ }) {
+			m.t.Errorf("no event %s was told", typ)
+		}
+	}
+}
+
+// addsUp asks what a schema cannot: that every message is in one state.
+func (m *moving) addsUp() {
+	m.t.Helper()
+	states := []string{"copied", "present", "merged", "skipped", "refused", "gone", "new", "doubt", "missing"}
+	var tallies []map[string]any
+	for _, doc := range append(slices.Clone(m.docs["verify"]), m.docs["event"]...) {
+		tallies = append(tallies, with(doc, "messages")...)
+	}
+	total := int64(0)
+	for _, tally := range tallies {
+		sum := int64(0)
+		for _, state := range states {
+			sum += integer(m.t, tally[state])
+		}
+		messages := integer(m.t, tally["messages"])
+		if messages != sum {
+			m.t.Errorf("the states of %v add up to %d", tally, sum)
+		}
+		total += messages
+	}
+	if total == 0 {
+		m.t.Error("nothing was counted")
+	}
+}
+
+func integer(t *testing.T, v any) int64 {
+	t.Helper()
+	n, err := v.(json.Number).Int64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// with returns the objects in a document that have a key.
+func with(v any, key string) []map[string]any {
+	var found []map[string]any
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			found = append(found, with(e, key)...)
+		}
+	case map[string]any:
+		if _, ok := v[key]; ok {
+			found = append(found, v)
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			found = append(found, with(v[name], key)...)
+		}
+	}
+	return found
+}
+
+// optional are the keys that a document may leave out: those beside the
+// contract, and those that only some values have.
+var optional = map[string][]string{
+	"check-dmarc": {"findings", "policy.record", "spf.ip", "spf.text", "dkim.algorithm", "dkim.bits", "dkim.old", "dkim.key", "dkim.text"},
+	"verify":      {"accounts.mailboxes.differs", "accounts.mailboxes.skip"},
+	"event":       {"bytes", "total", "done", "text"},
+	"report":      {"steps.ended", "verdicts.verdict"},
+}
+
+// refusesLess takes each key away from real documents, at any depth, or gives
+// it a value of another type: a schema that still accepts them could not fail.
+func (m *moving) refusesLess() {
+	m.t.Helper()
+	for name, schema := range m.schemas {
+		docs := m.docs[name]
+		switch {
+		case name == "common":
+			continue // definitions, of which no document is made
+		case len(docs) == 0:
+			m.t.Errorf("no document was held against the schema %s", name)
+			continue
+		case name == "event":
+			docs = eachType(docs)
+		default:
+			docs = docs[len(docs)-1:]
+		}
+		for _, doc := range docs {
+			spoil(doc, "", func(path string, left bool) {
+				if (left || !mayBeLeftOut(name, path)) && schema.Validate(doc) == nil {
+					m.t.Errorf("the schema %s accepts a document with a wrong %s, or without it", name, path)
+				}
+			})
+			doc.(map[string]any)["version"] = json.Number("2")
+			if schema.Validate(doc) == nil {
+				m.t.Errorf("the schema %s accepts version 2", name)
+			}
+		}
+	}
+}
+
+// mayBeLeftOut reports whether a key is optional; a report holds documents of
+// other kinds.
+func mayBeLeftOut(schema, path string) bool {
+	for part, of := range map[string]string{"verdicts.verdict.": "check-dmarc", "balance.": "verify"} {
+		if rest, ok := strings.CutPrefix(path, part); ok && schema == "report" {
+			return mayBeLeftOut(of, rest)
+		}
+	}
+	return slices.Contains(optional[schema], path)
+}
+
+// spoil takes one key after the other out of a document, then leaves it there
+// with a value of another type, calls try with its path each time, and puts it
+// right again. Of a list the first and the last element stand for all.
+func spoil(v any, at string, try func(path string, left bool)) {
+	switch v := v.(type) {
+	case []any:
+		if len(v) > 0 {
+			spoil(v[0], at, try)
+		}
+		if len(v) > 1 {
+			spoil(v[len(v)-1], at, try)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			path := strings.TrimPrefix(at+"."+key, ".")
+			value := v[key]
+			delete(v, key)
+			try(path, false)
+			v[key] = map[string]any{}
+			if _, object := value.(map[string]any); object {
+				v[key] = "a text"
+			}
+			try(path, true)
+			v[key] = value
+			spoil(value, path, try)
+		}
+	}
+}
+
+// eachType keeps one event of each type.
+func eachType(events []any) []any {
+	var kept []any
+	seen := make(map[any]bool)
+	for _, e := range events {
+		if typ := e.(map[string]any)["type"]; !seen[typ] {
+			seen[typ] = true
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
