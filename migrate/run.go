@@ -31,7 +31,7 @@ func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
 	if o.Until == step.None {
 		o.Until = step.Settled
 	}
-	if slices.Index(order, o.Until) < 1 || o.Until == step.Closed {
+	if slices.Index(order, o.Until) < 1 {
 		return fmt.Errorf("migrate: a run cannot go to %q", o.Until)
 	}
 	for {
@@ -53,9 +53,13 @@ func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
 			}
 			continue
 		}
-		// Written and not yet visible everywhere: this run stays.
+		// Not yet visible everywhere, or not yet due: this run stays.
+		pause := lookEvery
+		if due := later.After.Sub(m.o.Clock.Now()); due > 0 {
+			pause = min(due, copyEvery)
+		}
 		m.say("%s", later.What)
-		if err := m.o.Clock.Sleep(ctx, lookEvery); err != nil {
+		if err := m.o.Clock.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -88,6 +92,8 @@ func (m *Move) advance(ctx context.Context, phase step.Phase, o RunOptions) erro
 		return m.copyAndCut(ctx, o)
 	case step.Switching:
 		return m.Cutover(ctx, CutoverOptions{Stop: o.Stop})
+	case step.Settled:
+		return m.Finish(ctx, "")
 	default:
 		return m.watchOn(ctx, o)
 	}

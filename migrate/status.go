@@ -138,7 +138,8 @@ func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts) {
 		s.Next.Command = "mxmove watch"
 	case step.Settled:
 		s.Safe = Safe{true, "quiet, swept and aligned"}
-		s.Next.Command = "mxmove report"
+		s.Left = append(s.Left, "the records that only the old server needed")
+		s.Next.Command = "mxmove close"
 	case step.Closed:
 		s.Safe = Safe{true, "the move is closed; the old server may be switched off"}
 		s.Next.Command = "mxmove report"

@@ -93,7 +93,7 @@ To see it work on servers of its own:  demo`,
 	f.StringVar(&a.colour, "color", "auto", "auto, always or never")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask")
 	root.AddCommand(
-		newPlan(a), newPrepare(a), newSync(a), newVerify(a), newCutover(a), newWatch(a), newUndo(a),
+		newPlan(a), newPrepare(a), newSync(a), newVerify(a), newCutover(a), newWatch(a), newUndo(a), newClose(a),
 		newCheck(a), newMigrate(a), newStatus(a), newReport(a), newProviders(a), newExplain(a),
 		newInit(a), newDemo(a), newVersion(a),
 	)

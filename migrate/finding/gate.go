@@ -10,5 +10,6 @@ const (
 	GateClock     Code = "MX085" // the clock is behind what was stored
 	GateAligned   Code = "MX086" // DMARC alignment is not proved
 	GateQuiet     Code = "MX087" // mail still arrives at the old server
+	GateReports   Code = "MX088" // nobody knows whether the old server still sends
 	GateUndoRight Code = "MX089" // the way back is not prepared
 )

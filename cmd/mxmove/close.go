@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newClose(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "close [PLAN.json]",
+		Short: "After the quiet time, take out what only the old server needed",
+		Long: `close publishes what is due of the retire and harden stages: the old server's
+addresses leave SPF, TTLs go up again, SPF ends as strictly as before. It is
+repeated for what falls due later. After it the move cannot be undone by mxmove.
+
+Exit: 0 done, or nothing left, 4 a gate refuses, nothing was changed, 5 nothing
+is due yet: come back at the time named.`,
+		Example: "  mxmove close\n  mxmove close --accept MX088=\"nothing in the mail log since 1 May\"",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := a.open(cmd.Context(), a.talk())
+			if err != nil {
+				return err
+			}
+			return a.ended(cmd, m, m.Finish(cmd.Context(), first(args)))
+		},
+	}
+	a.changesDNS(cmd)
+	return cmd
+}

@@ -1,0 +1,138 @@
+package migrate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/zone"
+	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// Finish is the command close: after the quiet time it publishes what is due
+// of the retire and harden stages. It is repeated for what falls due later; as
+// long as nothing is due it ends with a *LaterError.
+func (m *Move) Finish(ctx context.Context, planFile string) error {
+	if m.o.DryRun {
+		return m.read(ctx, func(r *run) error { return r.finish(ctx, planFile) })
+	}
+	return m.locked(ctx, "close", func(r *run) error { return r.finish(ctx, planFile) })
+}
+
+func (r *run) finish(ctx context.Context, planFile string) error {
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return err
+	}
+	if phase != step.Settled && phase != step.Closed {
+		return &PhaseError{Command: "close", Phase: phase, Fix: "mxmove watch settles a move that was switched"}
+	}
+	plan, _, err := r.loadPlan(planFile)
+	if err != nil {
+		return err
+	}
+	stage, err := r.dueStage(ctx, plan, phase)
+	if err != nil {
+		return err
+	}
+	if stage == "" {
+		r.say("nothing is left to publish")
+		return nil
+	}
+	results, taken, err := r.closeGates(ctx, plan, stage)
+	if err != nil {
+		return err
+	}
+	changes := plan.Stage(stage)
+	if r.o.DryRun {
+		r.say("dry run: %d changes of the %s stage would be published", len(changes), stage)
+		return nil
+	}
+	if err := r.confirm(ctx, "close", changes); err != nil {
+		return err
+	}
+	s := step.Step{Command: "close", From: phase, To: step.Closed, Gates: results, Accepted: taken}
+	_, err = r.through(ctx, s, func() error { return r.putStage(ctx, plan, stage) })
+	return err
+}
+
+// dueStage returns the first of the last two stages that is not in effect, or
+// nothing. What is not due yet is a *LaterError.
+func (r *run) dueStage(ctx context.Context, plan dnsplan.Plan, phase step.Phase) (dnsplan.Stage, error) {
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, stage := range []dnsplan.Stage{dnsplan.Retire, dnsplan.Harden} {
+		if inForce(plan.Stage(stage), applied) && (phase == step.Closed || stage == dnsplan.Harden) {
+			continue
+		}
+		seen, ok, err := r.state.Latest(ctx, seenStage, string(previous(stage)))
+		if err != nil {
+			return "", err
+		}
+		var shown time.Time
+		if ok {
+			shown = seen.At
+		}
+		at, because := notBefore(plan, stage, shown)
+		if at.IsZero() || r.o.Clock.Now().Before(at) {
+			return "", &LaterError{What: "the " + string(stage) + " stage is not due: " + because, After: at}
+		}
+		return stage, nil
+	}
+	return "", nil
+}
+
+// inForce reports whether every change was published and not taken back.
+func inForce(changes, applied []dnsplan.Change) bool {
+	for _, c := range changes {
+		if !slices.ContainsFunc(applied, func(a dnsplan.Change) bool { return sameChange(a, c) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// closeGates asks what has to hold before anything of the old server goes.
+func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage) ([]step.Result, []step.Acceptance, error) {
+	f, err := r.quietFacts(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.Moved, err = r.moved(ctx, plan, stage); err != nil {
+		return nil, nil, err
+	}
+	f.Asked = true
+	results := []step.Result{clockGate(f), quietGate(f), balanceGate(f), rrsetGate(f), reportsGate(plan, stage)}
+	taken, err := r.judge("close", results)
+	return results, taken, err
+}
+
+// reportsGate asks whether the old server still sends as the domain, before
+// its addresses leave the SPF record. Only aggregate reports could tell.
+func reportsGate(plan dnsplan.Plan, stage dnsplan.Stage) step.Result {
+	if !changesSPF(plan, stage) {
+		return pass("reports", "no sender is taken out of SPF")
+	}
+	return unmeasured("reports", finding.GateReports, "nobody knows whether the old server still sends as the domain: DMARC reports are not read yet",
+		`look at its mail log and at the reports, then pass with --accept `+string(finding.GateReports)+`="..."`)
+}
+
+// changesSPF reports whether the stage changes an SPF record other than its
+// TTL.
+func changesSPF(plan dnsplan.Plan, stage dnsplan.Stage) bool {
+	domains := append([]string{plan.Domain}, plan.AliasDomains...)
+	for _, c := range plan.Stage(stage) {
+		k := c.RRset().Key()
+		if k.Type == dns.TypeTXT && !zone.Equal(c.Before, c.After) &&
+			slices.ContainsFunc(domains, func(d string) bool { return zone.Canonical(d) == k.Name }) {
+			return stage == dnsplan.Retire
+		}
+	}
+	return false
+}
