@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -114,12 +116,13 @@ func (r *run) takeBack(ctx context.Context, changes []dnsplan.Change) error {
 // showed the old MX again; its value is the TTL of what it replaced.
 const undoneKind = "undone"
 
-// newTTL returns the longest TTL of what was taken back: so long caches may
-// still lead to the target.
+// newTTL returns the longest TTL of the MX RRsets that were taken back: so
+// long caches may still lead mail to the target. Other records of the stage,
+// such as SRV, often live longer and lead no mail anywhere.
 func newTTL(changes []dnsplan.Change) uint32 {
 	var ttl uint32
 	for _, c := range changes {
-		if c.Before != nil {
+		if c.Before != nil && c.Before.Type == dns.TypeMX {
 			ttl = max(ttl, c.Before.TTL)
 		}
 	}
