@@ -57,13 +57,19 @@ func (a *authority) sign(t *testing.T, c *x509.Certificate) (*ecdsa.PrivateKey, 
 	return key, der
 }
 
+// leaf is what a certificate for host says.
+func (a *authority) leaf(host string) *x509.Certificate {
+	now := time.Now()
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
+	}
+}
+
 // issue writes a certificate for host and its key.
 func (a *authority) issue(t *testing.T, host, certFile, keyFile string) {
 	t.Helper()
-	key, der := a.sign(t, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	})
+	key, der := a.sign(t, a.leaf(host))
 	secret, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
@@ -80,4 +86,11 @@ func (a *authority) client(host string) *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return &tls.Config{RootCAs: pool, ServerName: host}
+}
+
+// server is the server's side of TLS for host.
+func (a *authority) server(t *testing.T, host string) *tls.Config {
+	t.Helper()
+	key, der := a.sign(t, a.leaf(host))
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }

@@ -22,6 +22,7 @@ type bind struct {
 	dir                          string
 	primary, secondary, resolver string // addresses
 	update, read                 string // secrets of the keys for updates and for transfers
+	signer                       string // the DKIM record that the provider publishes
 }
 
 const (
@@ -35,7 +36,7 @@ func (b *bind) start(t *testing.T) {
 	t.Helper()
 	b.update, b.read = secret(t), secret(t)
 	ports := [3]int{freePort(t), freePort(t), freePort(t)}
-	words := strings.NewReplacer("DIR", b.dir, "UPDATE", b.update, "READ", b.read,
+	words := strings.NewReplacer("DIR", b.dir, "UPDATE", b.update, "READ", b.read, "SIGNER", b.signer,
 		"PRIMARY", fmt.Sprint(ports[0]), "SECONDARY", fmt.Sprint(ports[1]), "RESOLVER", fmt.Sprint(ports[2]))
 	for name, text := range map[string]string{
 		"primary/named.conf": bindPrimary, "primary/zone": storyZoneFile,

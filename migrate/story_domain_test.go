@@ -17,6 +17,7 @@ type domain struct {
 	dns            *bind
 	source, target *dovecot
 	way            *ferry // to the target
+	post           *postOffice
 	accounts       []string
 	has            map[string]holding
 }
@@ -27,7 +28,7 @@ func newDomain(t *testing.T, bin string, totals map[string]int, awkward bool) *d
 	t.Helper()
 	dir, ca := openFolder(t), newAuthority(t)
 	d := &domain{
-		dns: &bind{dir: filepath.Join(dir, "dns")},
+		post: newPostOffice(t),
 		source: &dovecot{
 			name: "source", separator: ".", location: "maildir:~/Maildir",
 			dir: filepath.Join(dir, "source"), users: map[string]string{},
@@ -47,9 +48,11 @@ func newDomain(t *testing.T, bin string, totals map[string]int, awkward bool) *d
 		d.source.users[user] = `old "` + user + `" pass\word`
 		d.target.users[at(user)] = "new-" + user + "-password"
 	}
+	d.dns = &bind{dir: filepath.Join(dir, "dns"), signer: d.post.record()}
 	d.dns.start(t)
 	d.source.start(t, ca, "mail.example.org")
 	d.target.start(t, ca, "imap.provider.example")
+	d.post.start(t, ca, func(user, password string) bool { return password == d.target.users[user] && password != "" })
 	d.way = ferryTo(t, d.target.addr)
 	d.fill(t, totals, awkward)
 	d.write(t, ca)
@@ -83,10 +86,12 @@ func (d *domain) write(t *testing.T, ca *authority) {
 		d.secret("OLD_"+up, d.source.users[user])
 		d.secret("NEW_"+up, d.target.users[at(user)])
 	}
+	d.secret("PROBE", d.post.password)
 	d.secret("UPDATE_KEY", d.dns.update)
 	d.secret("READ_KEY", d.dns.read)
 	text := strings.NewReplacer("PRIMARY", d.dns.primary, "SECONDARY", d.dns.secondary, "RESOLVER", d.dns.resolver,
-		"SOURCE", d.source.addr, "TARGET", d.way.addr).Replace(storyConfig)
+		"SOURCE", d.source.addr, "TARGET", d.way.addr, "SUBMISSION", d.post.submission.Addr(),
+		"ELSEWHERE", d.post.mailbox.Addr(), "SIGNER", d.post.record()).Replace(storyConfig)
 	if err := errors.Join(
 		os.Mkdir(d.dir, 0o700),
 		os.WriteFile(filepath.Join(d.dir, "mxmove.yaml"), []byte(text), 0o600),
@@ -172,17 +177,22 @@ const storyConfig = `domain: example.org
 provider: ./provider.yaml
 vars:
   verify: "story-1f2e3d"
-  dkim: "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+  dkim: "SIGNER"
 source:
   imap: imaps://mail.example.org:993
 target:
   imap: imaps://imap.provider.example:993
+  smtp: smtps://smtp.provider.example:465
 accounts: accounts.csv
 dns:
   resolver: RESOLVER
   snapshot: {axfr: "192.0.2.53:53", tsig: {name: transfer., algorithm: hmac-sha256, secret: {env: READ_KEY}}}
   publisher:
     rfc2136: {server: "192.0.2.53:53", tsig: {name: mxmove., algorithm: hmac-sha256, secret: {env: UPDATE_KEY}}}
+probe:
+  address: probe@elsewhere.example
+  imap: imaps://imap.elsewhere.example:993
+  password: {env: PROBE}
 policy:
   quiet: 2s
   sweep: 1s
@@ -192,6 +202,8 @@ rehearsal:
     "192.0.2.54:53": "SECONDARY"
     "mail.example.org:993": "SOURCE"
     "imap.provider.example:993": "TARGET"
+    "smtp.provider.example:465": "SUBMISSION"
+    "imap.elsewhere.example:993": "ELSEWHERE"
   ca: ca.pem
 `
 

@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A product is the built program with a move directory, used as a person uses
@@ -41,10 +43,14 @@ type run struct {
 	code           int // -1 when it was killed
 }
 
+// patience is how long any command of the story may take.
+const patience = 2 * time.Minute
+
 func (p *product) start(t *testing.T, args ...string) *run {
 	t.Helper()
 	r := &run{args: args, ended: make(chan struct{})}
-	r.cmd = exec.CommandContext(t.Context(), p.bin, append([]string{"-C", p.dir}, args...)...)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	r.cmd = exec.CommandContext(ctx, p.bin, append([]string{"-C", p.dir}, args...)...)
 	r.cmd.Env = append(os.Environ(), p.env...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	if err := r.cmd.Start(); err != nil {
@@ -56,7 +62,7 @@ func (p *product) start(t *testing.T, args ...string) *run {
 		close(r.ended)
 	}()
 	t.Cleanup(func() {
-		_ = r.cmd.Process.Kill()
+		cancel()
 		<-r.ended
 	})
 	return r

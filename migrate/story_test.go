@@ -53,6 +53,8 @@ func wholeMove(t *testing.T, bin string) {
 	d.switched(t)
 	d.swept(t)
 	d.balanced(t)
+	d.aligned(t)
+	d.settled(t)
 	d.sourceUntouched(t, source)
 
 	d.undone(t)
@@ -238,6 +240,20 @@ func (d *domain) swept(t *testing.T) {
 	})
 	d.ok(t, "watch", "--once")
 	d.exact(t, d.accounts...)
+}
+
+// settled wants one more look to find that it is quiet and aligned.
+func (d *domain) settled(t *testing.T) {
+	t.Helper()
+	eventually(t, 30*time.Second, "the move is settled", func(context.Context) error {
+		d.ok(t, "watch", "--once")
+		var s struct{ Phase string }
+		d.document(t, &s, []int{0}, "status")
+		if s.Phase != "settled" {
+			return fmt.Errorf("the phase is %q", s.Phase)
+		}
+		return nil
+	})
 }
 
 // undone goes all the way back, and takes what the target has received along.

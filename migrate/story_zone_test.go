@@ -105,6 +105,10 @@ ns1.example.org.	A	192.0.2.53
 ns2.example.org.	A	192.0.2.54
 mx1.provider.example.	A	198.51.100.25
 mx2.provider.example.	A	198.51.100.26
+out.provider.example.	A	198.51.100.27
+autodiscover.provider.example.	A	198.51.100.28
+imap.provider.example.	A	198.51.100.29
+s2.example-org.dkim.provider.example.	TXT	"SIGNER"
 _spf.provider.example.	TXT	"v=spf1 ip4:198.51.100.0/24 ~all"
 _spf.news.example.	TXT	"v=spf1 ip4:203.0.113.0/24 -all"
 `
