@@ -56,6 +56,11 @@ func (w *writer) finish(ctx context.Context, l *load) error {
 		w.drop(l)
 		return nil
 	}
+	if len(l.rest) > 0 {
+		rest := l.part(l.rest, l.bare)
+		rest.release = func() {} // the refused ones, sent before it, hold the room
+		defer func() { w.queue, w.live[rest] = append(w.queue, rest), true }()
+	}
 	if len(l.refused) > 1 && !l.single && w.lane.Multi() {
 		w.requeue(l, l.refused, l.bare)
 		return nil
@@ -113,7 +118,6 @@ func (w *writer) succeeded(l *load, place int) {
 	w.sentNow[m.UID] = true
 	w.res.Sent++
 	w.res.Bytes += m.Size
-	w.bytes.Add(m.Size)
 }
 
 // fatal returns the refusal that concerns more than its message, if any: the
@@ -141,7 +145,7 @@ func (w *writer) refused(ctx context.Context, l *load) error {
 		}
 		w.rejects++
 	}
-	if w.rejects >= hopeless && w.res.Sent == 0 {
+	if w.rejects >= manyRejects && w.res.Sent == 0 {
 		w.fail = fmt.Errorf("append %s: every message is refused: %w", clean(w.pair.Target), l.reasons[0])
 	}
 	if len(bare) > 0 && w.fail == nil {

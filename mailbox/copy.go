@@ -96,9 +96,9 @@ type writer struct {
 	fail    error          // why nothing more is sent
 }
 
-// hopeless is how many messages may be refused, with none taken, before the
+// manyRejects is how many messages may be refused, with none taken, before the
 // mailbox is given up: it is then the mailbox that the target does not want.
-const hopeless = 20
+const manyRejects = 20
 
 // A flight is a command on its way: some messages of a load.
 type flight struct {
@@ -176,6 +176,9 @@ func (w *writer) next(loads <-chan *load) (l *load, more bool) {
 
 // begin writes the intent down and sends a load.
 func (w *writer) begin(ctx context.Context, l *load) error {
+	if w.fail == nil {
+		w.fail = w.spent(ctx)
+	}
 	if w.fail != nil {
 		w.drop(l)
 		return nil
@@ -188,23 +191,42 @@ func (w *writer) begin(ctx context.Context, l *load) error {
 	for _, places := range commands {
 		for _, i := range places {
 			in.Messages = append(in.Messages, remember(l.messages[i], l.messages[i].Header))
+			w.bytes.Add(l.messages[i].Size)
 		}
 	}
 	if l.intent, err = w.page.Begin(ctx, in); err != nil {
 		return err
 	}
 	l.open = len(commands)
-	for _, places := range commands {
+	return w.sendCommands(ctx, l, commands)
+}
+
+// sendCommands sends the commands of a load. Where the target seems to refuse
+// everything the rest waits until that is decided.
+func (w *writer) sendCommands(ctx context.Context, l *load, commands [][]int) error {
+	for n, places := range commands {
 		for len(w.flights) >= w.window {
 			if err := w.receive(ctx); err != nil {
 				return err
 			}
+		}
+		if w.hopeless(l) {
+			l.rest = slices.Concat(commands[n:]...)
+			if l.open -= len(commands) - n; l.open == 0 {
+				return w.finish(ctx, l)
+			}
+			return nil
 		}
 		if err := w.append(ctx, l, places); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hopeless reports whether nothing but refusals has come back so far.
+func (w *writer) hopeless(l *load) bool {
+	return w.res.Sent == 0 && len(l.taken) == 0 && (l.single || !w.lane.Multi()) && w.rejects+len(l.refused) >= manyRejects
 }
 
 // commands cuts a load into commands, after what is too large was refused.
@@ -218,7 +240,7 @@ func (w *writer) commands(ctx context.Context, l *load) ([][]int, error) {
 			}
 			continue
 		}
-		if n := len(commands); n > 0 && w.lane.Multi() && !l.single {
+		if n := len(commands); n > 0 && w.lane.Multi() && !l.single && len(commands[n-1]) < commandMessages {
 			commands[n-1] = append(commands[n-1], i)
 			continue
 		}

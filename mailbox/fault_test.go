@@ -204,13 +204,13 @@ func TestLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := start(t, imaplab.Options{}, imaplab.Options{})
-			deliver(t, l.from, "INBOX", letters(0, 600)...)
+			deliver(t, l.from, "INBOX", letters(0, 2500)...)
 			set(&l.options)
 			res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.account})
 			if !errors.Is(err, mailbox.ErrLimit) {
 				t.Errorf("Copy() = %v, want ErrLimit", err)
 			}
-			if got := res.Tally(); got.Copied == 0 || got.Missing == 0 || got.Copied+got.Missing != 600 {
+			if got := res.Tally(); got.Copied == 0 || got.Missing == 0 || got.Copied+got.Missing != 2500 {
 				t.Errorf("tally = %+v, want some copied and the rest missing", got)
 			}
 			l.options.MaxBytes, l.options.MaxTime = 0, 0
@@ -223,7 +223,7 @@ func TestLimits(t *testing.T) {
 func TestStopOnRequest(t *testing.T) {
 	t.Parallel()
 	l := start(t, imaplab.Options{}, imaplab.Options{})
-	deliver(t, l.from, "INBOX", letters(0, 600)...)
+	deliver(t, l.from, "INBOX", letters(0, 2500)...)
 	stop := make(chan struct{})
 	var once atomic.Bool
 	l.options.Stop = stop
@@ -325,5 +325,28 @@ func TestUIDNextRunsBackwards(t *testing.T) {
 	res := l.copy()
 	if res.Sent != 0 || res.Tally().Present != 20 || res.Accounts[0].Findings[0].Code != "MX058" {
 		t.Errorf("sent %d, tally %+v, findings %v, want all matched anew", res.Sent, res.Tally(), res.Accounts[0].Findings)
+	}
+}
+
+func TestTargetThatRefusesEveryKeyword(t *testing.T) {
+	t.Parallel()
+	for name, hide := range map[string][]imap.Cap{"multiappend": nil, "singles": {"MULTIAPPEND"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := start(t, imaplab.Options{}, imaplab.Options{Hide: hide, Faults: imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+				if c.Verb == "APPEND" && strings.Contains(c.Args, "work") {
+					return imaplab.Refuse
+				}
+				return imaplab.Pass
+			}}})
+			deliver(t, l.from, "INBOX", letters(0, 200, imap.FlagSeen, "work")...)
+			res := l.copy()
+			if got, want := res.Tally(), (mailbox.Tally{Messages: 200, Copied: 200}); got != want {
+				t.Errorf("tally = %+v, want %+v", got, want)
+			}
+			if n := res.Accounts[0].Mailboxes[0].Keywords["work"]; n != 200 {
+				t.Errorf("work was dropped from %d messages, want 200", n)
+			}
+		})
 	}
 }

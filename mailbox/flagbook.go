@@ -60,7 +60,8 @@ func parseFlagBook(s string) (flagBook, error) {
 		if line == "" {
 			continue
 		}
-		set, flags, _ := strings.Cut(line, " ")
+		set, rest, _ := strings.Cut(line, " ")
+		flags := strings.Join(strings.Fields(rest), " ")
 		ranges, ok := wire.ParseSet(set)
 		if !ok {
 			return nil, fmt.Errorf("%w: %.80q", ErrFlagBook, set)

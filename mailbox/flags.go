@@ -140,11 +140,15 @@ func (d *delta) compareFlags(ctx context.Context, unknown map[imap.UID]Message, 
 		return err
 	}
 	for _, t := range there {
+		is := d.o.flags(unknown[t.UID])
 		var was []string
 		for _, f := range t.Flags {
-			was = append(was, string(f))
+			// Servers set keywords of their own; those are not taken away.
+			if !isKeyword(f) || slices.Contains(is, f) {
+				was = append(was, string(f))
+			}
 		}
-		d.change(changes, t.UID, was, d.o.flags(unknown[t.UID]))
+		d.change(changes, t.UID, was, is)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/mail"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -15,11 +16,14 @@ import (
 )
 
 const (
-	// batchMessages and batchOctets bound what travels as one command: large
-	// enough that a round trip is nothing, small enough that a refusal or a
-	// lost connection does not cost much.
-	batchMessages = 100
+	// batchMessages and batchOctets bound what is fetched by one command:
+	// large enough that a round trip is nothing.
+	batchMessages = 500
 	batchOctets   = 4 << 20
+
+	// commandMessages bounds what is appended by one command: small enough
+	// that a refusal does not cost much.
+	commandMessages = 100
 
 	// streamed is the size from which a message is never whole in memory.
 	streamed = 8 << 20
@@ -43,6 +47,7 @@ type load struct {
 	taken   []answered
 	refused []int   // places of refused messages
 	reasons []error // what the target said to each
+	rest    []int   // places that were not sent after all
 }
 
 // answered is a message that the target took.
@@ -61,7 +66,7 @@ type stream struct {
 // errUnwanted ends a stream whose message the target does not take.
 var errUnwanted = errors.New("mailbox: message not wanted")
 
-// batches cuts messages into what is fetched and sent together.
+// batches cuts messages into what is fetched together.
 func batches(ms []Message) [][]Message {
 	var all [][]Message
 	var size int64
@@ -95,37 +100,48 @@ func weight(ms []Message) int64 {
 
 // fetch brings a batch into memory. What the server leaves out is asked for
 // again alone; what is still left out is silent when a search says that it
-// exists, and otherwise gone from the source.
-func (d *delta) fetch(ctx context.Context, ms []Message) (*load, error) {
-	limit := func(uid imap.UID) int64 { m, _ := find(ms, uid); return m.Size }
-	bodies, err := lane.Read(ctx, d.ends.source, ids(ms), limit)
+// exists, and otherwise gone from the source. Messages that turn out to be
+// larger than listed come back, to be streamed.
+func (d *delta) fetch(ctx context.Context, ms []Message) (l *load, large []Message, err error) {
+	size := func(uid imap.UID) int64 { m, _ := find(ms, uid); return m.Size }
+	bodies, big, err := lane.Read(ctx, d.ends.source, ids(ms), size)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	l := new(load)
+	l = new(load)
 	for _, m := range ms {
 		octets, ok := bodies[m.UID]
-		if !ok {
-			alone, err := lane.Read(ctx, d.ends.source, []imap.UID{m.UID}, limit)
+		if !ok && !slices.Contains(big, m.UID) {
+			alone, more, err := lane.Read(ctx, d.ends.source, []imap.UID{m.UID}, size)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			if octets, ok = alone[m.UID]; !ok {
-				if err := d.unanswered(ctx, m.UID); err != nil {
-					return nil, err
-				}
-				continue
+			octets, ok = alone[m.UID]
+			big = append(big, more...)
+		}
+		switch {
+		case ok:
+			l.add(m, octets)
+		case slices.Contains(big, m.UID):
+			large = append(large, m)
+		default:
+			if err := d.unanswered(ctx, m.UID); err != nil {
+				return nil, nil, err
 			}
 		}
-		m.Header = wire.Fingerprint(octets)
-		m.Size = int64(len(octets))
-		if m.InternalDate.IsZero() {
-			m.InternalDate = headerDate(octets)
-		}
-		l.messages = append(l.messages, m)
-		l.octets = append(l.octets, octets)
 	}
-	return l, nil
+	return l, large, nil
+}
+
+// add puts a message into the load, as its octets say it is.
+func (l *load) add(m Message, octets []byte) {
+	m.Header = wire.Fingerprint(octets)
+	m.Size = int64(len(octets))
+	if m.InternalDate.IsZero() {
+		m.InternalDate = headerDate(octets)
+	}
+	l.messages = append(l.messages, m)
+	l.octets = append(l.octets, octets)
 }
 
 // unanswered decides about a UID that an OK left out twice.
@@ -187,16 +203,26 @@ func (d *delta) readBatch(ctx context.Context, ms []Message, release func(), loa
 	if len(ms) == 1 && ms[0].Size >= streamed {
 		return d.streamOne(ctx, ms[0], release, loads, quit)
 	}
-	l, err := d.fetch(ctx, ms)
+	l, large, err := d.fetch(ctx, ms)
 	if err != nil {
 		return err
 	}
-	if len(l.messages) == 0 {
+	if l.release = release; len(l.messages) == 0 {
 		release()
-		return nil
+	} else if err := hand(l, loads, quit); err != nil {
+		return err
 	}
-	l.release = release
-	return hand(l, loads, quit)
+	for _, m := range large {
+		room, err := d.acquire(ctx, overhead)
+		if err != nil {
+			return err
+		}
+		if err := d.streamOne(ctx, m, room, loads, quit); err != nil {
+			room()
+			return err
+		}
+	}
+	return nil
 }
 
 func hand(l *load, loads chan<- *load, quit <-chan struct{}) error {

@@ -146,11 +146,13 @@ func (f fetcher) Bodies(_ context.Context, uids []imap.UID, fn func(imap.UID, in
 func TestReadBoundsWhatComes(t *testing.T) {
 	t.Parallel()
 	f := fetcher{1: "one", 3: strings.Repeat("x", 3<<20)}
-	got, err := lane.Read(t.Context(), f, []imap.UID{1, 2}, func(imap.UID) int64 { return 3 })
-	if err != nil || len(got) != 1 || string(got[1]) != "one" {
-		t.Errorf("Read() = %v, %v, want uid 1 alone", got, err)
+	listed := func(imap.UID) int64 { return 3 }
+	got, large, err := lane.Read(t.Context(), f, []imap.UID{1, 2}, listed)
+	if err != nil || len(got) != 1 || string(got[1]) != "one" || len(large) != 0 {
+		t.Errorf("Read() = %v, %v, %v, want uid 1 alone", got, large, err)
 	}
-	if _, err := lane.Read(t.Context(), f, []imap.UID{3}, func(imap.UID) int64 { return 1 << 10 }); !errors.Is(err, lane.ErrSize) {
-		t.Errorf("Read() of far more than was listed = %v, want ErrSize", err)
+	got, large, err = lane.Read(t.Context(), f, []imap.UID{3, 1}, listed)
+	if err != nil || len(got) != 1 || fmt.Sprint(large) != "[3]" {
+		t.Errorf("Read() with far more than was listed = %d bodies, %v, %v, want uid 3 as large", len(got), large, err)
 	}
 }

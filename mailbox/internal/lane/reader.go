@@ -5,41 +5,43 @@ package lane
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 
 	"github.com/emersion/go-imap/v2"
 )
-
-// ErrSize means that a server announced far more octets for a message than its
-// listing had said.
-var ErrSize = errors.New("lane: message larger than listed")
 
 // A Fetcher gives whole messages: both ends of a move do.
 type Fetcher interface {
 	Bodies(ctx context.Context, uids []imap.UID, fn func(uid imap.UID, size int64, body io.Reader) error) error
 }
 
-// slack is how much larger than listed a message may be: sizes are estimates
-// on some servers, and line ends are counted in two ways.
+// slack is how much larger than listed the messages of a batch may be
+// together: sizes are estimates on some servers, and line ends are counted in
+// two ways.
 const slack = 1 << 20
 
-// Read fetches messages into memory. Limit says what the listing told of
-// their sizes. What the server leaves out is not in the result: silence is no
-// proof that a message is gone.
-func Read(ctx context.Context, f Fetcher, uids []imap.UID, limit func(imap.UID) int64) (map[imap.UID][]byte, error) {
-	bodies := make(map[imap.UID][]byte, len(uids))
-	err := f.Bodies(ctx, uids, func(uid imap.UID, size int64, body io.Reader) error {
-		if size < 0 || size > 2*limit(uid)+slack {
-			return fmt.Errorf("uid %d of %d octets: %w", uid, size, ErrSize)
+// Read fetches messages into memory, in all about as many octets as the
+// listing has promised by size. One that would take more room comes back as
+// large, unread: a server may announce what it likes. What the server leaves
+// out is in neither result: silence is no proof that a message is gone.
+func Read(ctx context.Context, f Fetcher, uids []imap.UID, size func(imap.UID) int64) (bodies map[imap.UID][]byte, large []imap.UID, err error) {
+	bodies = make(map[imap.UID][]byte, len(uids))
+	room := int64(slack)
+	for _, uid := range uids {
+		room += size(uid)
+	}
+	err = f.Bodies(ctx, uids, func(uid imap.UID, n int64, body io.Reader) error {
+		if n < 0 || n > room {
+			large = append(large, uid)
+			return nil
 		}
-		octets := make([]byte, size)
+		room -= n
+		octets := make([]byte, n)
 		if _, err := io.ReadFull(body, octets); err != nil {
 			return err
 		}
 		bodies[uid] = octets
 		return nil
 	})
-	return bodies, err
+	return bodies, large, err
 }
