@@ -36,7 +36,8 @@ func newDemo(a *app) *cobra.Command {
 own and on loopback, and speak the real protocols: DNS with a secondary, IMAP on
 both sides, SMTP that signs with DKIM. The copy is killed in the middle and
 continues, mail arrives during the switch, and a message proves alignment. The
-clock jumps where a person would wait for a day.
+clock jumps where a person would wait for a day. The report stays behind in a
+temporary folder; --keep DIR keeps the whole move directory.
 
 Exit: 0 when the sums balance.`,
 		Example: "  mxmove demo\n  mxmove demo --keep ./demo && mxmove report -C ./demo",
@@ -207,6 +208,7 @@ func (d *demo) count(lookup func(string) *imaplab.Account, user func(lab.Person)
 // migrate does the rest in one run: copy, wait, cut over, watch.
 func (d *demo) migrate(ctx context.Context) error {
 	d.scene("mxmove migrate: the rest in one run, with mail arriving during the switch")
+	d.line("the clock of the demo jumps: nobody waits for a day")
 	return d.move.Migrate(ctx, migrate.RunOptions{Until: step.Settled, Stop: d.app.stop})
 }
 
@@ -303,8 +305,18 @@ func (d *demo) find(token string) int {
 	return n
 }
 
+// report writes the report where it can be opened after the demo: inside the
+// kept move directory, or else alone in a folder of its own.
 func (d *demo) report(ctx context.Context, kept bool) error {
-	path, err := report.Write(ctx, d.move, "")
+	out := ""
+	if !kept {
+		dir, err := os.MkdirTemp("", "mxmove-report-")
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		out = filepath.Join(dir, "report.html")
+	}
+	path, err := report.Write(ctx, d.move, out)
 	if err != nil {
 		return err
 	}
@@ -314,11 +326,7 @@ func (d *demo) report(ctx context.Context, kept bool) error {
 	}
 	d.scene("done in %.1f s", time.Since(d.began).Seconds())
 	d.line("%s", status.Safe.Because)
-	if kept {
-		d.line("report: %s", path)
-	} else {
-		d.line("the report was written and goes with the demo; --keep DIR keeps it")
-	}
+	d.line("report: %s", path)
 	return nil
 }
 
