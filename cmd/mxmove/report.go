@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ document goes to stdout and nothing is written.`,
 				return a.printJSON(report.New(rec))
 			}
 			path, err := report.Write(cmd.Context(), m, out)
+			if errors.Is(err, report.ErrName) {
+				return usagef("--output: %v", err)
+			}
 			if err != nil {
 				return err
 			}
