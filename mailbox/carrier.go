@@ -80,21 +80,26 @@ type lister interface {
 // pairs lists both sides and pairs them.
 func (c *carrier) pairs(ctx context.Context, source, target lister) ([]Pair, []finding.Finding, error) {
 	o := c.o.pairOptions(c.account)
-	list, ns, err := listed(ctx, source)
+	var mine, theirs []Mailbox
+	err := both(func() (err error) {
+		if mine, o.Source, err = listed(ctx, source); err != nil {
+			err = fmt.Errorf("source of %s: %w", c.account.Name, err)
+		}
+		return err
+	}, func() (err error) {
+		if theirs, o.Target, err = listed(ctx, target); err != nil {
+			err = fmt.Errorf("target of %s: %w", c.account.Name, err)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("source of %s: %w", c.account.Name, err)
+		return nil, nil, err
 	}
-	o.Source = ns
-	other, ns, err := listed(ctx, target)
-	if err != nil {
-		return nil, nil, fmt.Errorf("target of %s: %w", c.account.Name, err)
-	}
-	o.Target = ns
 	if c.o.Reverse {
-		pairs, found := pairsBack(list, other, o)
+		pairs, found := pairsBack(mine, theirs, o)
 		return pairs, found, nil
 	}
-	pairs, found := Pairs(list, other, o)
+	pairs, found := Pairs(mine, theirs, o)
 	return pairs, found, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/emersion/go-imap/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
@@ -74,7 +75,11 @@ func (d *delta) send(ctx context.Context, todo []Message) error {
 		return nil
 	})
 	_ = g.Wait() // both errors are kept apart
-	d.list = slices.DeleteFunc(d.list, func(m Message) bool { return slices.Contains(d.gone, m.UID) })
+	gone := make(map[imap.UID]bool, len(d.gone))
+	for _, uid := range d.gone {
+		gone[uid] = true
+	}
+	d.list = slices.DeleteFunc(d.list, func(m Message) bool { return gone[m.UID] })
 	if writeErr != nil {
 		return writeErr
 	}

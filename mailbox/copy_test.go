@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -336,4 +337,48 @@ func flagWords(flags []imap.Flag) string {
 	}
 	slices.Sort(words)
 	return strings.Join(words, " ")
+}
+
+func TestAccountsShareLittleMemory(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{Hide: []imap.Cap{"MULTIAPPEND"}})
+	var accounts []mailbox.Account
+	for i := range 6 {
+		user := fmt.Sprintf("user%d", i)
+		from := l.source.Account(user, "p")
+		l.target.Account(user, "p")
+		from.Create("INBOX.A", "")
+		deliver(t, from, "INBOX", letters(0, 60)...)
+		deliver(t, from, "INBOX.A", letters(0, 60)...)
+		accounts = append(accounts, mailbox.Account{Name: user, Source: side(l.source, user, "p"), Target: side(l.target, user, "p")})
+	}
+	l.options.Memory = 2 << 10 // less than any batch
+	res, err := l.copier().Copy(t.Context(), accounts)
+	if err != nil || res.Err() != nil || res.Tally().Copied != 720 {
+		t.Errorf("Copy() = %v, %v, %+v, want 720 copied", err, res.Err(), res.Tally())
+	}
+}
+
+func TestSourceChangesWhileItIsCopied(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	deliver(t, l.from, "INBOX", letters(0, 1200)...)
+	var once sync.Once
+	l.source.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		if c.Verb == "UID FETCH" && strings.Contains(c.Args, "BODY.PEEK[]") {
+			once.Do(func() { // listed, and not yet fetched
+				for uid := range imap.UID(50) {
+					_ = l.from.Remove("INBOX", 1000+uid)
+				}
+				_, _ = l.from.Deliver("INBOX", letter(5000))
+			})
+		}
+		return imaplab.Pass
+	}})
+	res := l.copy()
+	if got, want := res.Tally(), (mailbox.Tally{Messages: 1150, Copied: 1150}); got != want {
+		t.Errorf("tally = %+v, want %+v", got, want)
+	}
+	l.copy()
+	same(t, l.from, "INBOX", l.to, "INBOX")
 }

@@ -45,10 +45,10 @@ func (c *carrier) mailboxOnce(ctx context.Context, e *ends, p Pair, res *Mailbox
 		return err
 	}
 	d := &delta{carrier: c, ends: e, pair: p, res: res, sentNow: make(map[imap.UID]bool)}
-	if err := d.open(ctx); err != nil {
+	if err := both(func() error { return d.inventory(ctx) }, func() error { return d.lookAtTarget(ctx) }); err != nil {
 		return err
 	}
-	if err := d.inventory(ctx); err != nil {
+	if err := d.open(ctx); err != nil {
 		return err
 	}
 	defer func() {
@@ -75,16 +75,10 @@ func (c *carrier) mailboxOnce(ctx context.Context, e *ends, p Pair, res *Mailbox
 	return d.flags(ctx)
 }
 
-// open opens both mailboxes and the page of the journal. A UIDNEXT that has
-// gone backwards means that UIDs were given out anew, as a new UIDVALIDITY
-// does: nothing that the page says of them holds any more.
+// open opens the page of the journal. A UIDNEXT that has gone backwards means
+// that UIDs were given out anew, as a new UIDVALIDITY does: nothing that the
+// page says of them holds any more.
 func (d *delta) open(ctx context.Context) (err error) {
-	if d.source, err = d.ends.source.Examine(ctx, d.pair.SourceWire); err != nil {
-		return err
-	}
-	if err := d.lookAtTarget(ctx); err != nil {
-		return err
-	}
 	d.page, err = d.journal.Page(ctx, journal.Key{
 		Account: d.account.Name, Source: d.pair.SourceWire, Target: d.pair.TargetWire,
 		SourceValidity: d.source.UIDValidity, TargetValidity: d.target.UIDValidity, Reverse: d.o.Reverse,
@@ -105,6 +99,9 @@ func (d *delta) open(ctx context.Context) (err error) {
 	}
 	back, err := d.backwards(ctx)
 	if err != nil {
+		return err
+	}
+	if err := d.inventoried(ctx); err != nil {
 		return err
 	}
 	if anew || back || stale > 0 {
@@ -156,22 +153,19 @@ func (d *delta) lookAtTarget(ctx context.Context) (err error) {
 	return err
 }
 
-// inventory lists the source mailbox. UIDs that an OK left out are asked for
+// inventory opens and lists the source mailbox. UIDs that an OK left out are asked for
 // again; only an exact search may call a message gone.
-func (d *delta) inventory(ctx context.Context) error {
-	if d.source.Exists == 0 {
-		return d.inventoried(ctx)
+func (d *delta) inventory(ctx context.Context) (err error) {
+	if d.source, err = d.ends.source.Examine(ctx, d.pair.SourceWire); err != nil || d.source.Exists == 0 {
+		return err
 	}
-	var err error
 	if d.list, err = list(ctx, d.ends.source, wire.From(1), false); err != nil {
 		return err
 	}
 	if len(d.list) < int(d.source.Exists) {
-		if err := d.leftOut(ctx); err != nil {
-			return err
-		}
+		return d.leftOut(ctx)
 	}
-	return d.inventoried(ctx)
+	return nil
 }
 
 // leftOut asks again for what the listing did not tell.
@@ -204,7 +198,7 @@ func (d *delta) inventoried(ctx context.Context) error {
 	if len(d.silent) > 0 {
 		next = min(next, d.silent[0])
 	}
-	if d.o.DryRun || next == 0 {
+	if next == 0 {
 		return nil
 	}
 	return d.page.Inventoried(ctx, next)

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 )
 
@@ -20,10 +22,23 @@ type ends struct {
 
 // open connects whatever is not connected.
 func (e *ends) open(ctx context.Context) error {
-	if err := e.openSource(ctx); err != nil {
-		return err
+	return both(func() error { return e.openSource(ctx) }, func() error { return e.openTarget(ctx) })
+}
+
+// both does something on each side at the same time, and waits for both. The
+// source's error comes first.
+func both(source, target func() error) error {
+	var g errgroup.Group
+	var err error
+	g.Go(func() error {
+		err = source()
+		return nil
+	})
+	g.Go(target)
+	if other := g.Wait(); err == nil {
+		err = other
 	}
-	return e.openTarget(ctx)
+	return err
 }
 
 func (e *ends) openSource(ctx context.Context) (err error) {
