@@ -3,6 +3,7 @@ package spf
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -10,8 +11,9 @@ import (
 
 // The limits of RFC 7208, section 4.6.4.
 const (
-	MaxLookups = 10
-	MaxVoids   = 2
+	MaxLookups   = 10
+	MaxVoids     = 2
+	MaxExchanges = 10
 )
 
 // A Lookup asks the DNS for the records of a name and type in presentation
@@ -184,7 +186,8 @@ func (c *counter) exchanges(domain string) error {
 	return nil
 }
 
-// join returns the text of a TXT record in presentation form.
+// join returns the text of a TXT record in presentation form, its escapes
+// resolved.
 func join(rr string) string {
 	parsed, err := dns.NewRR(". 0 IN TXT " + strings.NewReplacer("\n", " ", "\r", " ").Replace(rr))
 	if err != nil || parsed == nil {
@@ -194,5 +197,29 @@ func join(rr string) string {
 	if !ok {
 		return rr
 	}
-	return strings.Join(txt.Txt, "")
+	return unescape(strings.Join(txt.Txt, ""))
+}
+
+// unescape resolves \DDD and \X, which the library leaves in a string.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		if i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 10, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		i++
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }

@@ -114,7 +114,7 @@ func parseModifier(name, value string) (Term, error) {
 		return Term{}, fmt.Errorf("%w: %.80q is not the name of a modifier", ErrSyntax, name)
 	}
 	t := Term{Modifier: true, Name: strings.ToLower(name), Domain: value, Mask4: -1, Mask6: -1}
-	if (t.Name == "redirect" || t.Name == "exp") && !isDomainSpec(value) {
+	if (t.Name == "redirect" || t.Name == "exp") && !isDomainSpec(value) || !isMacroString(value) {
 		return Term{}, fmt.Errorf("%w: %s=%.80q names no domain", ErrSyntax, name, value)
 	}
 	return t, nil
@@ -176,8 +176,9 @@ func (t Term) masks(rest string, bad error) (Term, error) {
 		}
 		rest = rest[:i]
 	}
-	// A slash inside of a macro, such as %{d2/}, is no mask.
-	if i := strings.LastIndexByte(rest, '/'); i >= 0 && !strings.Contains(rest[i:], "}") {
+	// A slash may stand inside of a domain too, such as %{d2/}: the mask is
+	// digits to the end, and where no domain could end so it is a wrong one.
+	if i := strings.LastIndexByte(rest, '/'); i >= 0 && (rest[0] != ':' || !isDomainSpec(rest[1:])) {
 		if t.Mask4, err = mask(rest[i+1:], 32); err != nil {
 			return Term{}, bad
 		}
@@ -210,34 +211,6 @@ func isName(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// isDomainSpec reports whether s could be a domain-spec; macros are looked at
-// for balance only.
-func isDomainSpec(s string) bool {
-	if s == "" || len(s) > 255 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			continue
-		}
-		if i+1 == len(s) {
-			return false
-		}
-		switch i++; s[i] {
-		case '%', '_', '-':
-		case '{':
-			end := strings.IndexByte(s[i:], '}')
-			if end < 2 {
-				return false
-			}
-			i += end
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // String returns the record as the text of a TXT record.
