@@ -170,36 +170,3 @@ func TestBuildRefuses(t *testing.T) {
 		t.Errorf("Build of nothing = %v, want ErrInput", err)
 	}
 }
-
-// TestTypicalZones plans every provider against zones as people have them.
-func TestTypicalZones(t *testing.T) {
-	t.Parallel()
-	for _, file := range []string{"postfix", "cpanel", "mailcow"} {
-		z := zoneFile(t, file)
-		for _, name := range provider.Names() {
-			p, err := provider.Load(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			vars := make(provider.Vars)
-			for _, v := range p.Variables {
-				if v.Required {
-					vars[v.Name] = []string{map[string]string{
-						"google/verify": "google-site-verification=a", "microsoft365/verify": "MS=ms1", "microsoft365/mx": "example-org.h-v1.mx.microsoft",
-						"proton/verify": "protonmail-verification=0a", "migadu/verify": "hosted-email-verify=a", "mailboxorg/verify": strings.Repeat("0", 40), "generic/mx": "mx.provider.example",
-					}[name+"/"+v.Name]}
-				}
-			}
-			in := dnsplan.Input{Domain: "example.org", Provider: p, Vars: vars, Origin: z, Now: z.Clone()}
-			plan, err := dnsplan.Build([]dnsplan.Input{in}, made)
-			if err != nil {
-				t.Errorf("%s to %s: %v", file, name, err)
-				continue
-			}
-			checkStages(t, []dnsplan.Input{in}, plan)
-			if p.Refuse == "" && plan.Summary().Block > 0 {
-				t.Errorf("%s to %s is blocked: %v", file, name, plan.Findings[0])
-			}
-		}
-	}
-}

@@ -2,11 +2,11 @@ package provider
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -18,11 +18,15 @@ var (
 	varForm      = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 	varUse       = regexp.MustCompile(`%([^%]*)%`)
 	terminalForm = regexp.MustCompile(`^[-~?]all$`)
+	ruleForm     = regexp.MustCompile(`^(?i)(?:include:|a:|mx:|exists:|ip4:|ip6:)[A-Za-z0-9._:/-]+$`)
 	attrForm     = regexp.MustCompile(`^\\[A-Z][A-Za-z]+$`)
 )
 
 // builtin are the variables that every file has.
 var builtin = []string{"domain", "domain_dashed"}
+
+// recordTypes are the types of a record that a plan can publish.
+var recordTypes = []string{"TXT", "CNAME", "SRV"}
 
 // check refuses a file that could not be planned with.
 func (s source) check(p *Provider) error {
@@ -33,38 +37,12 @@ func (s source) check(p *Provider) error {
 		return s.at("title", "a title is missing")
 	}
 	if p.Refuse != "" {
-		return nil
+		return s.checkFacts(p)
 	}
-	for _, check := range []func(*Provider) error{s.checkVars, s.checkMX, s.checkSPF, s.checkRecords, s.checkHosts, s.checkMailboxes, s.checkFacts} {
+	for _, check := range []func(*Provider) error{s.checkVars, s.checkMX, s.checkSPF, s.checkRecords, s.checkOffers, s.checkHosts, s.checkMailboxes, s.checkFacts} {
 		if err := check(p); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s source) checkVars(p *Provider) error {
-	if len(p.Variables) > maxEntries {
-		return s.at("variables", "too many entries")
-	}
-	seen := make(map[string]bool)
-	for i, v := range p.Variables {
-		at := fmt.Sprintf("variables[%d]", i)
-		switch {
-		case !varForm.MatchString(v.Name) || slices.Contains(builtin, v.Name):
-			return s.at(at, fmt.Sprintf("%q cannot be the name of a variable", v.Name))
-		case seen[v.Name]:
-			return s.at(at, fmt.Sprintf("variable %s is declared twice", v.Name))
-		case v.Where == "":
-			return s.at(at, fmt.Sprintf("variable %s does not say where its value is found", v.Name))
-		}
-		if _, err := regexp.Compile(v.Pattern); err != nil {
-			return s.at(at+".pattern", "not a regular expression")
-		}
-		if v.Default != "" && wrong(v, v.Default) != "" {
-			return s.at(at+".default", "the default does not fit the pattern")
-		}
-		seen[v.Name] = true
 	}
 	return nil
 }
@@ -92,6 +70,18 @@ func (s source) checkMX(p *Provider) error {
 }
 
 func (s source) checkSPF(p *Provider) error {
+	if len(p.SPF.Rules) > maxEntries {
+		return s.at("spf.rules", "too many entries")
+	}
+	for i, rule := range p.SPF.Rules {
+		at := fmt.Sprintf("spf.rules[%d]", i)
+		if err := s.text(p, at, rule); err != nil {
+			return err
+		}
+		if !ruleForm.MatchString(varUse.ReplaceAllString(rule, "x")) {
+			return s.at(at, fmt.Sprintf("%q is not a mechanism such as ip4:192.0.2.0/24", printable(rule)))
+		}
+	}
 	if p.SPF.Include == "" {
 		return nil
 	}
@@ -101,34 +91,79 @@ func (s source) checkSPF(p *Provider) error {
 	return s.host(p, "spf.include", p.SPF.Include)
 }
 
+// sections are the lists of records that are published, by name.
+func (p *Provider) sections() map[string]Section {
+	return map[string]Section{"dkim": p.DKIM, "verify": p.Verify, "sending": p.Sending, "discovery": p.Discovery}
+}
+
 func (s source) checkRecords(p *Provider) error {
-	for name, section := range map[string]Section{"dkim": p.DKIM, "verify": p.Verify, "discovery": p.Discovery} {
-		if len(section.Records) > maxEntries {
+	sections := p.sections()
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
+		records := sections[name].Records
+		if len(records) > maxEntries {
 			return s.at(name, "too many entries")
 		}
-		for i, r := range section.Records {
-			at := fmt.Sprintf("%s.records[%d]", name, i)
-			if !slices.Contains([]string{"TXT", "CNAME", "SRV"}, r.Type) {
-				return s.at(at+".type", "type is one of TXT, CNAME, SRV")
-			}
-			if err := s.text(p, at+".value", r.Value); err != nil {
+		for i, r := range records {
+			if err := s.checkRecord(p, fmt.Sprintf("%s.records[%d]", name, i), r, recordTypes); err != nil {
 				return err
-			}
-			if r.Name != "@" {
-				if err := s.host(p, at+".name", r.Name); err != nil {
-					return err
-				}
-			}
-			if r.Type == "CNAME" {
-				if err := s.host(p, at+".value", r.Value); err != nil {
-					return err
-				}
 			}
 		}
 	}
 	for i, m := range p.MTASTS.MX {
 		if err := s.host(p, fmt.Sprintf("mta_sts.mx[%d]", i), strings.TrimPrefix(m, "*.")); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (s source) checkRecord(p *Provider, at string, r Record, types []string) error {
+	if !slices.Contains(types, r.Type) {
+		return s.at(at+".type", "type is one of "+strings.Join(types, ", "))
+	}
+	if err := s.text(p, at+".value", r.Value); err != nil {
+		return err
+	}
+	if r.Name != "@" {
+		if err := s.host(p, at+".name", r.Name); err != nil {
+			return err
+		}
+	}
+	if r.Type == "CNAME" {
+		return s.host(p, at+".value", r.Value)
+	}
+	return nil
+}
+
+// checkOffers lets names begin with a star, and types stand that no plan
+// publishes: an offer is shown, not applied.
+func (s source) checkOffers(p *Provider) error {
+	if len(p.Offers) > maxEntries {
+		return s.at("offers", "too many entries")
+	}
+	for i, o := range p.Offers {
+		at := fmt.Sprintf("offers[%d]", i)
+		switch {
+		case !nameForm.MatchString(o.Name):
+			return s.at(at+".name", "name is one word of a-z, 0-9 and -")
+		case o.Text == "":
+			return s.at(at, "an offer says what it is good for")
+		case o.Advise != "" && o.Advise != "against":
+			return s.at(at+".advise", "advise is against, or left out")
+		case len(o.Records) > maxEntries:
+			return s.at(at, "too many entries")
+		}
+		for j, r := range o.Records {
+			switch {
+			case r.Name == "*":
+				r.Name = "@"
+			default:
+				r.Name = strings.TrimPrefix(r.Name, "*.")
+			}
+			types := slices.Concat(recordTypes, []string{"MX", "NS", "A", "AAAA"})
+			if err := s.checkRecord(p, fmt.Sprintf("%s.records[%d]", at, j), r, types); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -169,41 +204,6 @@ func (s source) checkMailboxes(p *Provider) error {
 	return nil
 }
 
-// checkFacts wants a date of every section that says something. A file of
-// the user's own is his word, and may leave the source out.
-func (s source) checkFacts(p *Provider) error {
-	for name, f := range p.facts() {
-		if f.Checked == "" {
-			continue
-		}
-		if _, err := time.Parse(time.DateOnly, f.Checked); err != nil {
-			return s.at(name+".checked", "checked is a date such as 2026-11-24")
-		}
-	}
-	return nil
-}
-
-// facts returns the facts of every section that is not empty.
-func (p *Provider) facts() map[string]Fact {
-	f := map[string]Fact{"mx": p.MX.Fact}
-	add := func(name string, used bool, fact Fact) {
-		if used {
-			f[name] = fact
-		}
-	}
-	add("spf", p.SPF.Include != "", p.SPF.Fact)
-	add("dkim", len(p.DKIM.Records) > 0, p.DKIM.Fact)
-	add("verify", len(p.Verify.Records) > 0, p.Verify.Fact)
-	add("discovery", len(p.Discovery.Records) > 0, p.Discovery.Fact)
-	add("mta_sts", len(p.MTASTS.MX) > 0, p.MTASTS.Fact)
-	add("dmarc", p.DMARC.Hint != "", p.DMARC.Fact)
-	add("imap", p.IMAP.Host != "", p.IMAP.Fact)
-	add("smtp", p.SMTP.Host != "", p.SMTP.Fact)
-	add("limits", p.Limits != Limits{} && p.Limits != Limits{Fact: p.Limits.Fact}, p.Limits.Fact)
-	add("mailboxes", len(p.Mailboxes.Names) > 0, p.Mailboxes.Fact)
-	return f
-}
-
 // host refuses what is no host name once its variables are taken as labels.
 func (s source) host(p *Provider, at, host string) error {
 	if err := s.text(p, at, host); err != nil {
@@ -221,11 +221,23 @@ func (s source) text(p *Provider, at, text string) error {
 		return s.at(at, "a value is missing")
 	}
 	for _, m := range varUse.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(builtin, m[1]) && p.variable(m[1]) == nil {
+		if !slices.Contains(builtin, m[1]) && p.variable(m[1]) == nil && !p.chosen(m[1]) {
 			return s.at(at, fmt.Sprintf("variable %%%s%% is not declared", printable(m[1])))
 		}
 	}
 	return nil
+}
+
+// chosen reports whether the choice of another variable sets this one.
+func (p *Provider) chosen(name string) bool {
+	for _, v := range p.Variables {
+		for _, set := range v.Choices {
+			if _, ok := set[name]; ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // variable returns a declared variable, or nil.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,13 +48,17 @@ func (e *VariableError) Error() string {
 type Records struct {
 	MX        []Exchange
 	Also      [][]Exchange
-	Include   string // SPF, "" when the provider has none
+	Include   string   // SPF, "" when the provider has none
+	Rules     []string // SPF, further mechanisms
 	Redirect  bool
 	Terminal  string
 	DKIM      []Record
 	Verify    []Record
+	Sending   []Record
 	Discovery []Record
-	Missing   []Var // values that the console has not shown yet; their records are left out
+	Offers    []Offer
+	Missing   []Var    // values that the console has not shown yet; their records are left out
+	Weak      []string // what rests on weak facts, as in Provider.Weak, the choice of a region included
 }
 
 // common are variables that every provider takes. A comma or semicolon in an
@@ -67,31 +70,41 @@ var common = []Var{{Name: "rua", Title: "address for DMARC reports", List: true,
 // are all told in one *VariableError.
 func (p *Provider) Expand(domain string, vars Vars) (Records, error) {
 	domain = strings.TrimSuffix(strings.ToLower(domain), ".")
+	p, err := p.selected(vars["groups"])
+	if err != nil {
+		return Records{}, err
+	}
 	e := expander{p: p, domain: domain, vars: maps.Clone(vars), err: &VariableError{Provider: p.Name, Domain: domain}}
 	if e.vars == nil {
 		e.vars = make(Vars)
 	}
 	e.vars["domain"] = []string{domain}
 	e.vars["domain_dashed"] = []string{strings.ReplaceAll(domain, ".", "-")}
-	for _, v := range p.Variables {
-		if v.Default != "" && len(e.vars[v.Name]) == 0 {
-			e.vars[v.Name] = []string{v.Default}
-		}
-	}
+	e.complete()
 	e.check(vars)
 	if len(e.err.Vars) > 0 {
 		return Records{}, e.err
 	}
 	r := Records{
 		MX:       e.exchanges(p.MX.Records),
+		Weak:     p.Weak(),
 		Redirect: p.SPF.Redirect, Terminal: cmp.Or(p.SPF.Terminal, "~all"),
-		DKIM: e.records(p.DKIM), Verify: e.records(p.Verify), Discovery: e.records(p.Discovery),
+		DKIM: e.records(p.DKIM), Verify: e.records(p.Verify),
+		Sending: e.records(p.Sending), Discovery: e.records(p.Discovery), Offers: e.offers(),
+	}
+	for _, v := range p.Variables {
+		if values := e.vars[v.Name]; len(values) == 1 && v.Choices[values[0]][choiceConfidence] == "low" {
+			r.Weak = append(r.Weak, v.Name+" "+values[0]+": by the same rule as the others, not seen itself")
+		}
 	}
 	for _, set := range p.MX.Also {
 		r.Also = append(r.Also, e.exchanges(set))
 	}
 	if include := e.fill(p.SPF.Include); len(include) > 0 {
 		r.Include = include[0]
+	}
+	for _, rule := range p.SPF.Rules {
+		r.Rules = append(r.Rules, e.fill(rule)...)
 	}
 	if len(e.err.Vars) > 0 {
 		return Records{}, e.err
@@ -104,11 +117,61 @@ func (p *Provider) Expand(domain string, vars Vars) (Records, error) {
 	return r, nil
 }
 
+// Theirs reports whether a host is an exchange of the provider, in any of the
+// forms that are right.
+func (r Records) Theirs(host string) bool {
+	host = absolute(host)
+	return slices.ContainsFunc(append([][]Exchange{r.MX}, r.Also...), func(set []Exchange) bool {
+		return slices.ContainsFunc(set, func(x Exchange) bool { return x.Host == host || x.Accepts(host) })
+	})
+}
+
+// Located returns the provider with the hosts of its servers filled in, where
+// they depend on a variable such as the region. A host that still lacks a
+// value is left empty: it is not known.
+func (p *Provider) Located(vars Vars) *Provider {
+	e := expander{p: p, vars: maps.Clone(vars)}
+	if e.vars == nil {
+		e.vars = make(Vars)
+	}
+	e.complete()
+	located := *p
+	for _, host := range []*string{&located.IMAP.Host, &located.SMTP.Host} {
+		if hosts := e.fill(*host); len(hosts) == 1 && hostName(hosts[0]) {
+			*host = hosts[0]
+		} else if varUse.MatchString(*host) {
+			*host = ""
+		}
+	}
+	return &located
+}
+
 type expander struct {
 	p      *Provider
 	domain string
 	vars   Vars
 	err    *VariableError
+}
+
+// complete adds what the choices set, and the defaults.
+func (e *expander) complete() {
+	for _, v := range e.p.Variables {
+		if len(e.vars[v.Name]) == 0 && v.Default != "" && !varUse.MatchString(v.Default) {
+			e.vars[v.Name] = []string{v.Default}
+		}
+		if values := e.vars[v.Name]; len(values) == 1 {
+			for name, value := range v.Choices[values[0]] {
+				e.vars[name] = []string{value}
+			}
+		}
+	}
+	for _, v := range e.p.Variables {
+		if len(e.vars[v.Name]) == 0 {
+			if text := e.fill(v.Default); len(text) > 0 {
+				e.vars[v.Name] = text
+			}
+		}
+	}
 }
 
 func (e *expander) refuse(v Var, value, format string, args ...any) {
@@ -145,24 +208,6 @@ func (e *expander) check(given Vars) {
 		}
 		e.refuse(Var{Name: printable(name)}, "", "%s", reason)
 	}
-}
-
-// wrong says what is wrong with a value, or nothing.
-func wrong(v Var, value string) string {
-	switch {
-	case value == "":
-		return "empty"
-	case len(value) > 4096:
-		return "longer than 4096 octets"
-	case printable(value) != value && len(value) <= 160, strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
-		return "has characters other than printable ASCII"
-	case v.Pattern == "":
-		return ""
-	}
-	if form, err := regexp.Compile(`^(?:` + v.Pattern + `)$`); err != nil || !form.MatchString(value) {
-		return fmt.Sprintf("%q does not have the form of the console's value", printable(value))
-	}
-	return ""
 }
 
 // fill returns text with its variables filled in, once per value of a list
@@ -205,6 +250,7 @@ func (e *expander) exchanges(from []Exchange) []Exchange {
 				continue
 			}
 			r.Host = absolute(r.Host)
+			r.form = e.form(x.Host)
 			to = append(to, r)
 		}
 	}
@@ -233,7 +279,7 @@ func (e *expander) records(section Section) []Record {
 			case r.Type == "CNAME" && !hostName(value):
 				e.refuse(e.used(r.Value), value, "%q is not a host name", printable(value))
 			case r.Type == "CNAME":
-				to = append(to, Record{Name: absolute(name), Type: r.Type, Value: absolute(value)})
+				to = append(to, Record{Name: absolute(name), Type: r.Type, Value: absolute(value), form: e.form(r.Value)})
 			case r.Type == "SRV" && !service(value):
 				e.refuse(e.used(r.Value), value, "%q is not an SRV record", printable(value))
 			default:
@@ -242,6 +288,41 @@ func (e *expander) records(section Section) []Record {
 		}
 	}
 	return to
+}
+
+// offers fills in what is only shown. A record whose value the console has
+// not told is left out of it.
+func (e *expander) offers() []Offer {
+	var to []Offer
+	for _, o := range e.p.Offers {
+		records := o.Records
+		o.Records = nil
+		for _, r := range records {
+			names, values := e.fill(r.Name), e.fill(r.Value)
+			for i, value := range values {
+				if len(names) == 0 {
+					break
+				}
+				name := e.domain
+				if n := names[min(i, len(names)-1)]; n != "@" {
+					name = n + "." + e.domain
+				}
+				o.Records = append(o.Records, Record{Name: absolute(name), Type: r.Type, Value: value})
+			}
+		}
+		to = append(to, o)
+	}
+	return to
+}
+
+// form returns the pattern of the variable that a text consists of.
+func (e *expander) form(text string) string {
+	if m := varUse.FindStringSubmatch(text); m != nil && m[0] == text {
+		if v := e.p.variable(m[1]); v != nil {
+			return v.Pattern
+		}
+	}
+	return ""
 }
 
 // used returns the first variable that a text uses, for the error message.

@@ -168,11 +168,16 @@ func keys() []string {
 }
 
 // plain refuses anchors, aliases, tags and merge keys: a few octets of them
-// can stand for millions, and nobody needs them here.
+// can stand for millions, and nobody needs them here. It refuses escaped
+// control characters too, since the texts are shown on terminals.
 func (s source) plain() error {
 	var found *FileError
 	ast.Walk(visitor(func(n ast.Node) {
-		switch n.(type) {
+		switch n := n.(type) {
+		case *ast.StringNode:
+			if at := n.GetToken().Position; found == nil && at != nil && strings.ContainsFunc(n.Value, control) {
+				found = s.err(at.Line, at.Column, "a control character")
+			}
 		case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
 			if at := n.GetToken().Position; found == nil && at != nil {
 				found = s.err(at.Line, at.Column, "anchors, aliases and tags are not part of this format")
@@ -184,6 +189,8 @@ func (s source) plain() error {
 	}
 	return nil
 }
+
+func control(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }
 
 type visitor func(ast.Node)
 

@@ -7,17 +7,21 @@ package provider
 // %variables%, which Expand fills in; %domain% and %domain_dashed% are always
 // there.
 type Provider struct {
-	Name   string `yaml:"name"`
-	Title  string `yaml:"title"`
-	Refuse string `yaml:"refuse"` // why nobody can move there; empty for most
+	Name   string           `yaml:"name"`
+	Title  string           `yaml:"title"`
+	Fact   `yaml:",inline"` // of the refusal
+	Refuse string           `yaml:"refuse"`  // why nobody can move there; empty for most
+	NoIMAP string           `yaml:"no_imap"` // why mailboxes cannot be copied there; empty for most
 
 	MX        MX        `yaml:"mx"`
 	SPF       SPF       `yaml:"spf"`
 	DKIM      Section   `yaml:"dkim"`
 	Verify    Section   `yaml:"verify"`
+	Sending   Section   `yaml:"sending"`   // further names that its outgoing mail uses, such as a return path
 	Discovery Section   `yaml:"discovery"` // autodiscover, autoconfig, SRV: published with the MX
 	MTASTS    MTASTS    `yaml:"mta_sts"`
 	DMARC     DMARC     `yaml:"dmarc"`
+	Offers    []Offer   `yaml:"offers"`
 	Variables []Var     `yaml:"variables"`
 	IMAP      Endpoint  `yaml:"imap"`
 	SMTP      Endpoint  `yaml:"smtp"` // submission
@@ -26,12 +30,15 @@ type Provider struct {
 
 	// Raw is the file as it was read, to be pinned in the move directory.
 	Raw []byte `yaml:"-"`
+
+	template *template // what a Domain Connect template said; nil for a provider's file
 }
 
 // A Fact says where something was read and when it was last looked at.
 type Fact struct {
-	Source  string `yaml:"source"`
-	Checked string `yaml:"checked"` // YYYY-MM-DD
+	Source     string `yaml:"source"`
+	Checked    string `yaml:"checked"`    // YYYY-MM-DD
+	Confidence string `yaml:"confidence"` // "low" where it was seen once or told by memory only
 }
 
 // MX is the set of mail exchangers.
@@ -47,14 +54,17 @@ type MX struct {
 type Exchange struct {
 	Preference uint16 `yaml:"preference"`
 	Host       string `yaml:"host"`
+
+	form string // pattern of the variable that gave the host
 }
 
 // SPF is what authorises the provider's senders.
 type SPF struct {
 	Fact     `yaml:",inline"`
-	Include  string `yaml:"include"`
-	Redirect bool   `yaml:"redirect"` // the provider asks for redirect=, right only while nobody else sends
-	Terminal string `yaml:"terminal"` // "~all": used for a record made from nothing
+	Include  string   `yaml:"include"`
+	Rules    []string `yaml:"rules"`    // further mechanisms, such as ip4:192.0.2.0/24
+	Redirect bool     `yaml:"redirect"` // the provider asks for redirect=, right only while nobody else sends
+	Terminal string   `yaml:"terminal"` // "~all": used for a record made from nothing
 }
 
 // A Section is a list of records of one purpose.
@@ -69,6 +79,20 @@ type Record struct {
 	Name  string `yaml:"name"`
 	Type  string `yaml:"type"`  // TXT, CNAME, SRV
 	Value string `yaml:"value"` // for TXT the plain text, else presentation form
+
+	form string // pattern of the variable that gave the value
+}
+
+// An Offer is what a provider suggests beside what mail needs. No plan takes
+// it by itself: it would replace what is the owner's, such as his DMARC
+// policy, or it is a matter of taste. Who wants it publishes the records;
+// plans leave them alone from then on.
+type Offer struct {
+	Fact    `yaml:",inline"`
+	Name    string   `yaml:"name"`    // dmarc, mta-sts, wildcard, delegation ...
+	Text    string   `yaml:"text"`    // what it is good for and what it costs
+	Advise  string   `yaml:"advise"`  // "against" when it does harm
+	Records []Record `yaml:"records"` // of any type; a name may begin with a star
 }
 
 // MTASTS is which MX patterns a policy for the provider lists.
@@ -84,7 +108,9 @@ type DMARC struct {
 	Hint string `yaml:"hint"`
 }
 
-// A Var is a value that only the provider's console can tell.
+// A Var is a value that only the provider's console can tell. Groups in its
+// pattern are what counts: two values with the same groups mean the same
+// thing in an older and a newer form.
 type Var struct {
 	Name     string `yaml:"name"`
 	Title    string `yaml:"title"`
@@ -94,6 +120,10 @@ type Var struct {
 	Default  string `yaml:"default"`  // the value when none is given
 	List     bool   `yaml:"list"`     // several values are allowed
 	Required bool   `yaml:"required"` // without it there is no plan
+
+	// Choices are the values to choose from, each with the further variables
+	// that it sets, such as the hosts of a region.
+	Choices map[string]map[string]string `yaml:"choices"`
 
 	// AfterVerification marks a value that the console shows only once the
 	// domain is verified: until then its absence is something to do.
@@ -108,6 +138,7 @@ type Endpoint struct {
 	Port  int      `yaml:"port"`
 	TLS   string   `yaml:"tls"`   // "implicit" or "starttls"
 	Login []string `yaml:"login"` // password, app-password, oauth
+	Note  string   `yaml:"note"`  // what to do before a login works
 }
 
 // Limits are the provider's own; 0 is unknown.

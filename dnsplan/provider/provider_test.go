@@ -17,10 +17,11 @@ import (
 
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
-	for _, want := range []string{"google", "microsoft365", "fastmail", "generic", "posteo"} {
-		if !slices.Contains(provider.Names(), want) {
-			t.Errorf("%s is not in the catalogue", want)
-		}
+	want := strings.Fields(`fastmail forwardemail gandi generic google hostinger icloud infomaniak ionos mailboxorg mailfence
+		microsoft365 migadu ovhcloud posteo privateemail proton purelymail rackspace runbox soverin startmail titan tuta
+		workmail yandex360 zoho`)
+	if got := provider.Names(); !slices.Equal(got, want) {
+		t.Errorf("Names() = %v, want %v", got, want)
 	}
 	for _, name := range provider.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -36,13 +37,16 @@ func TestCatalogue(t *testing.T) {
 			if err != nil || again.Title != p.Title {
 				t.Errorf("Raw cannot be read again: %v", err)
 			}
+			for _, f := range p.Facts() {
+				if _, err := time.Parse(time.DateOnly, f.Checked); err != nil || f.Source == "" {
+					t.Errorf("%s has no source, or no date: %+v", f.Section, f.Fact)
+				}
+				if strings.Contains(f.Source, "engineer's knowledge") != f.Low() && !strings.Contains(f.Source, "in one public") && !strings.Contains(f.Source, "another migration tool") && f.Section != "mta_sts" {
+					t.Errorf("%s: the source %q and the confidence %q do not fit", f.Section, f.Source, f.Confidence)
+				}
+			}
 			if p.Refuse != "" {
 				return
-			}
-			for section, f := range facts(p) {
-				if _, err := time.Parse(time.DateOnly, f.Checked); err != nil || f.Source == "" {
-					t.Errorf("%s has no source, or no date: %+v", section, f)
-				}
 			}
 			for _, v := range p.Variables {
 				if v.Title == "" || v.Where == "" {
@@ -52,34 +56,11 @@ func TestCatalogue(t *testing.T) {
 					t.Errorf("example of %s does not fit its pattern", v.Name)
 				}
 			}
-			if p.IMAP.Host == "" && name != "generic" {
-				t.Error("no IMAP host")
+			if (p.IMAP.Host == "") != (p.NoIMAP != "" || name == "generic") {
+				t.Errorf("IMAP host %q, and no_imap says %q", p.IMAP.Host, p.NoIMAP)
 			}
 		})
 	}
-}
-
-// facts returns the facts of the sections that say something.
-func facts(p *provider.Provider) map[string]provider.Fact {
-	f := map[string]provider.Fact{"mx": p.MX.Fact}
-	for section, s := range map[string]provider.Section{"dkim": p.DKIM, "verify": p.Verify, "discovery": p.Discovery} {
-		if len(s.Records) > 0 {
-			f[section] = s.Fact
-		}
-	}
-	if p.SPF.Include != "" {
-		f["spf"] = p.SPF.Fact
-	}
-	if p.IMAP.Host != "" {
-		f["imap"], f["smtp"] = p.IMAP.Fact, p.SMTP.Fact
-	}
-	if p.Limits.Connections > 0 {
-		f["limits"] = p.Limits.Fact
-	}
-	if len(p.Mailboxes.Names) > 0 {
-		f["mailboxes"] = p.Mailboxes.Fact
-	}
-	return f
 }
 
 func TestNothingOfMicrosoftIsComputed(t *testing.T) {
@@ -199,13 +180,13 @@ variables:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []provider.Exchange{{5, "b.own.example."}, {15, "a.own.example."}, {1, "c.own.example."}}; !slices.Equal(r.MX, want) {
+	if want := []provider.Exchange{{Preference: 5, Host: "b.own.example."}, {Preference: 15, Host: "a.own.example."}, {Preference: 1, Host: "c.own.example."}}; !slices.Equal(r.MX, want) {
 		t.Errorf("MX = %v, want %v", r.MX, want)
 	}
 	want := []provider.Record{
-		{"s1._domainkey.sub.example.org.", "TXT", "k one"},
-		{"s2._domainkey.sub.example.org.", "TXT", "k two"},
-		{"fixed._domainkey.sub.example.org.", "CNAME", "fixed.sub-example-org.sub.example.org.dkim.own.example."},
+		{Name: "s1._domainkey.sub.example.org.", Type: "TXT", Value: "k one"},
+		{Name: "s2._domainkey.sub.example.org.", Type: "TXT", Value: "k two"},
+		{Name: "fixed._domainkey.sub.example.org.", Type: "CNAME", Value: "fixed.sub-example-org.sub.example.org.dkim.own.example."},
 	}
 	if !slices.Equal(r.DKIM, want) {
 		t.Errorf("DKIM = %v, want %v", r.DKIM, want)
