@@ -20,14 +20,15 @@ import (
 type Record struct {
 	Status   Status
 	Made     time.Time
-	Plan     *Document        // the last plan shown, nil before the first
-	Steps    []step.Step      // the oldest first
-	Applied  []dnsplan.Change // in effect, the oldest first
-	Copies   []CopyRecord     // copies of all accounts, the oldest first
-	Balance  *mailbox.Balance // the last verify, nil if there was none
-	Balanced time.Time        // when Balance was measured
-	Verdicts []DMARCRecord    // the oldest first
-	Sweeps   []time.Time      // sweeps that read every account
+	Plan     *Document                   // the last plan shown, nil before the first
+	Steps    []step.Step                 // the oldest first
+	Applied  []dnsplan.Change            // in effect, the oldest first
+	Seen     map[dnsplan.Stage]time.Time // when every authoritative server last showed a stage
+	Copies   []CopyRecord                // copies of all accounts, the oldest first
+	Balance  *mailbox.Balance            // the last verify, nil if there was none
+	Balanced time.Time                   // when Balance was measured
+	Verdicts []DMARCRecord               // the oldest first
+	Sweeps   []time.Time                 // sweeps that read every account
 }
 
 // Record reads what is stored. It asks nobody and takes no lock.
@@ -51,6 +52,16 @@ func (r *run) record(ctx context.Context) (Record, error) {
 	}
 	if rec.Applied, err = r.applied(ctx); err != nil {
 		return rec, err
+	}
+	rec.Seen = make(map[dnsplan.Stage]time.Time)
+	for _, stage := range dnsplan.Stages {
+		seen, ok, err := r.state.Latest(ctx, seenStage, string(stage))
+		if err != nil {
+			return rec, err
+		}
+		if ok {
+			rec.Seen[stage] = seen.At
+		}
 	}
 	if _, doc, err := r.loadPlan(""); err == nil {
 		rec.Plan = &doc

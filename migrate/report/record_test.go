@@ -78,6 +78,7 @@ func full() migrate.Record {
 		}},
 		Steps:    history(),
 		Applied:  []dnsplan.Change{lower, sender, key, swap},
+		Seen:     map[dnsplan.Stage]time.Time{dnsplan.Prepare: at(6 * time.Minute), dnsplan.Switch: at(30 * time.Hour)},
 		Copies:   []migrate.CopyRecord{{Began: at(time.Hour), Ended: at(2 * time.Hour), Messages: 1559, Refused: 1}, {Began: at(31 * time.Hour), Ended: at(31*time.Hour + 40*time.Second), Messages: 1560, Refused: 1}},
 		Balance:  balance(),
 		Balanced: at(31*time.Hour + 10*time.Minute),

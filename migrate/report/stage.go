@@ -17,7 +17,7 @@ type Stage struct {
 	WaitSeconds int64         `json:"wait_seconds"`
 	NotBefore   *time.Time    `json:"not_before"`
 	Because     string        `json:"because"`
-	Seen        *time.Time    `json:"seen"` // when every authoritative server showed what was published last; null: not seen
+	Seen        *time.Time    `json:"seen"` // when every authoritative server showed it; null: they do not
 	Changes     []Change      `json:"changes"`
 }
 
@@ -32,15 +32,12 @@ type Change struct {
 // that is shown later holds only what was left then.
 func stages(rec migrate.Record) []Stage {
 	published := dnsplan.Plan{Changes: rec.Applied}.Document().Stages
-	seen := seenAt(rec.Steps)
+	seen := seenAt(rec)
 	all := make([]Stage, 0, len(published))
 	for _, p := range published {
-		s := Stage{Stage: p.Stage, Changes: []Change{}}
+		s := Stage{Stage: p.Stage, Seen: seen[p.Stage], Changes: []Change{}}
 		for _, c := range p.Changes {
 			s.Changes = append(s.Changes, Change{c, true})
-		}
-		if len(s.Changes) > 0 {
-			s.Seen = seen[p.Stage]
 		}
 		if rec.Plan != nil {
 			s.plan(*rec.Plan)
@@ -65,32 +62,43 @@ func (s *Stage) plan(doc migrate.Document) {
 	}
 }
 
-// seenAt returns when every authoritative server showed a stage: the phase
-// that follows it says so. A later try that did not get there says that they
-// do not show all of it.
-func seenAt(steps []step.Step) map[dnsplan.Stage]*time.Time {
+// seenAt returns when every authoritative server showed each stage. What a
+// later step has published, or taken back, and not been seen to end with, they
+// do not show.
+func seenAt(rec migrate.Record) map[dnsplan.Stage]*time.Time {
 	seen := make(map[dnsplan.Stage]*time.Time)
-	for _, s := range steps {
-		at := s.Ended.UTC()
-		done := &at
-		if s.Outcome != state.Done || s.Ended.IsZero() {
-			done = nil
-		}
-		switch s.To {
-		case step.Prepared:
-			seen[dnsplan.Prepare] = done
-		case step.Switching:
-			seen[dnsplan.Switch] = nil
-		case step.Switched:
-			seen[dnsplan.Switch] = done
-		case step.Undone:
-			seen[dnsplan.Switch] = nil
-			if s.From == step.Undone { // with --all
-				seen[dnsplan.Prepare] = nil
+	for stage, at := range rec.Seen {
+		at = at.UTC()
+		seen[stage] = &at
+	}
+	for _, s := range rec.Steps {
+		for _, stage := range touches(s) {
+			if at := seen[stage]; at != nil && s.Began.After(*at) {
+				seen[stage] = nil
 			}
 		}
 	}
 	return seen
+}
+
+// touches returns the stages that a step leaves unseen.
+func touches(s step.Step) []dnsplan.Stage {
+	done := s.Outcome == state.Done && !s.Ended.IsZero()
+	switch {
+	case s.To == step.Undone && s.From == step.Undone: // with --all
+		return []dnsplan.Stage{dnsplan.Prepare, dnsplan.Switch, dnsplan.Retire, dnsplan.Harden}
+	case s.To == step.Undone:
+		return []dnsplan.Stage{dnsplan.Switch, dnsplan.Retire, dnsplan.Harden}
+	case s.To == step.Switching: // it ends when the switch is written
+		return []dnsplan.Stage{dnsplan.Switch}
+	case done:
+		return nil
+	case s.To == step.Prepared:
+		return []dnsplan.Stage{dnsplan.Prepare}
+	case s.To == step.Closed:
+		return []dnsplan.Stage{dnsplan.Retire, dnsplan.Harden}
+	}
+	return nil
 }
 
 // same compares what two changes do, not why.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -157,8 +158,25 @@ func TestStagesInWords(t *testing.T) {
 		}, []string{
 			"care seen on the servers that were named", "care seen on the servers that were named", "plain not published", "plain nothing to change",
 		}},
-		{"switching", func(r *migrate.Record) { r.Steps = r.Steps[:4] }, []string{
+		{"switching", func(r *migrate.Record) { r.Steps = r.Steps[:4]; delete(r.Seen, dnsplan.Switch) }, []string{
 			"good seen on every authoritative server", "care published, not seen everywhere yet", "plain not published", "plain nothing to change",
+		}},
+		{"switching again after an undo", func(r *migrate.Record) {
+			r.Steps = append(r.Steps, step.Step{To: step.Switching, Began: at(50 * time.Hour), Ended: at(51 * time.Hour), Outcome: "done"})
+		}, []string{
+			"good seen on every authoritative server", "care published, not seen everywhere yet", "plain not published", "plain nothing to change",
+		}},
+		{"closed", func(r *migrate.Record) {
+			r.Applied, r.Seen[dnsplan.Retire] = append(r.Applied, retire), at(500*time.Hour)
+			r.Steps = append(r.Steps, step.Step{To: step.Closed, Began: at(499 * time.Hour), Ended: at(500 * time.Hour), Outcome: "done"})
+		}, []string{
+			"good seen on every authoritative server", "good seen on every authoritative server", "good seen on every authoritative server", "plain nothing to change",
+		}},
+		{"killed while closing", func(r *migrate.Record) {
+			r.Applied = append(r.Applied, retire)
+			r.Steps = append(r.Steps, step.Step{To: step.Closed, Began: at(499 * time.Hour)})
+		}, []string{
+			"good seen on every authoritative server", "good seen on every authoritative server", "care published, not seen everywhere yet", "plain nothing to change",
 		}},
 		{"prepared again and not seen", func(r *migrate.Record) {
 			r.Steps = append(r.Steps, step.Step{To: step.Prepared, Began: at(31 * time.Hour), Ended: at(32 * time.Hour), Outcome: "a server shows the old RRset"})
@@ -170,7 +188,7 @@ func TestStagesInWords(t *testing.T) {
 		}},
 		{"undone", func(r *migrate.Record) {
 			r.Applied = r.Applied[:3]
-			r.Steps = append(r.Steps, step.Step{From: step.Switched, To: step.Undone, Ended: at(31 * time.Hour), Outcome: "done"})
+			r.Steps = append(r.Steps, step.Step{From: step.Switched, To: step.Undone, Began: at(30*time.Hour + time.Minute), Ended: at(31 * time.Hour), Outcome: "done"})
 		}, []string{
 			"good seen on every authoritative server", "plain not published", "plain not published", "plain nothing to change",
 		}},
