@@ -17,11 +17,15 @@ is due yet: come back at the time named.`,
 		Example: "  mxmove close\n  mxmove close --accept MX088=\"nothing in the mail log since 1 May\"",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := a.open(cmd.Context(), a.talk())
+			events, done := a.watching()
+			defer done()
+			m, err := a.open(cmd.Context(), events)
 			if err != nil {
 				return err
 			}
-			return a.ended(cmd, m, m.Finish(cmd.Context(), first(args)))
+			err = m.Finish(cmd.Context(), first(args))
+			done()
+			return a.ended(cmd, m, err)
 		},
 	}
 	a.changesDNS(cmd)
