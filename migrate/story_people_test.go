@@ -32,7 +32,7 @@ func (d *domain) deliverLate(t *testing.T) func() map[string][]letter {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(150 * time.Millisecond):
+			case <-time.After(30 * time.Millisecond):
 			}
 		}
 	}()
