@@ -11,6 +11,7 @@ import (
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/provider"
+	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -29,6 +30,8 @@ type PlanOptions struct {
 type Document struct {
 	dnsplan.Document
 	Accounts []AccountState `json:"accounts"`
+
+	Zones []zone.Zone `json:"-"` // what the plan was made from, one for each domain
 }
 
 // An AccountState is one account as the plan found it.
@@ -78,7 +81,7 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 			return Document{}, err
 		}
 	}
-	plan, err := r.build(ctx, p, o)
+	plan, inputs, err := r.build(ctx, p, o)
 	if err != nil {
 		return Document{}, err
 	}
@@ -86,6 +89,9 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 		plan.Findings = append(plan.Findings, *drift)
 	}
 	doc := Document{Document: plan.Document(), Accounts: []AccountState{}}
+	for _, in := range inputs {
+		doc.Zones = append(doc.Zones, in.Now)
+	}
 	if !o.DNSOnly {
 		if err := r.survey(ctx, p, accounts, &doc); err != nil {
 			return doc, err
@@ -99,43 +105,43 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	return doc, r.keep(ctx, phase, p, doc)
 }
 
-// build takes the snapshots and makes the plan of the DNS side.
-func (r *run) build(ctx context.Context, p *provider.Provider, o PlanOptions) (dnsplan.Plan, error) {
+// build takes the snapshots and makes the plan of the DNS side from them.
+func (r *run) build(ctx context.Context, p *provider.Provider, o PlanOptions) (dnsplan.Plan, []dnsplan.Input, error) {
 	views, err := r.look(ctx, p, lens{offline: o.Offline})
 	if err != nil {
-		return dnsplan.Plan{}, err
+		return dnsplan.Plan{}, nil, err
 	}
 	applied, err := r.applied(ctx)
 	if err != nil {
-		return dnsplan.Plan{}, err
+		return dnsplan.Plan{}, nil, err
 	}
 	var inputs []dnsplan.Input
 	var found []finding.Finding
 	for _, v := range views {
 		in := dnsplan.Input{Domain: v.domain, Provider: p, Vars: r.vars(v.domain), Now: v.zone, Applied: applied}
 		if in.Origin, err = r.origin(v, applied); err != nil {
-			return dnsplan.Plan{}, err
+			return dnsplan.Plan{}, nil, err
 		}
 		if !o.Offline {
 			client, err := r.client()
 			if err != nil {
-				return dnsplan.Plan{}, err
+				return dnsplan.Plan{}, nil, err
 			}
 			in.Lookup = lookup(ctx, client)
 		}
 		inputs, found = append(inputs, in), append(found, v.findings...)
 		if !o.DNSOnly {
 			if err := r.saveSnapshot(v); err != nil {
-				return dnsplan.Plan{}, err
+				return dnsplan.Plan{}, nil, err
 			}
 		}
 	}
 	plan, err := dnsplan.Build(inputs, r.o.Clock.Now())
 	if missing, ok := errors.AsType[*provider.VariableError](err); ok {
-		return plan, &config.Error{File: r.Config.File, Text: missing.Error(), Fix: "mxmove providers " + p.Name + " explains each variable", Err: err}
+		return plan, nil, &config.Error{File: r.Config.File, Text: missing.Error(), Fix: "mxmove providers " + p.Name + " explains each variable", Err: err}
 	}
 	plan.Findings = append(plan.Findings, found...)
-	return plan, err
+	return plan, inputs, err
 }
 
 func (r *run) saveSnapshot(v view) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/export"
 	"github.com/mxmove/mxmove/dnsplan/publish"
 	"github.com/mxmove/mxmove/dnsplan/resolver"
 	"github.com/mxmove/mxmove/mailbox"
@@ -125,6 +126,7 @@ func classify(err error) int {
 		{errInterrupted, exitInterrupted}, {context.Canceled, exitInterrupted}, {mailbox.ErrStopped, exitInterrupted},
 		{errPending, exitPending},
 		{state.ErrNewer, exitUsage}, {dnsplan.ErrVersion, exitUsage}, {migrate.ErrNoPublisher, exitUsage}, {resolver.ErrNoZone, exitUsage},
+		{export.ErrFormat, exitUsage}, {export.ErrCoverage, exitUsage}, {export.ErrInexpressible, exitUsage},
 		{migrate.ErrClosed, exitGate}, {migrate.ErrNotConfirmed, exitGate},
 		{publish.ErrRefused, exitLogin}, {resolver.ErrDenied, exitLogin},
 		{publish.ErrUnavailable, exitTemporary}, {resolver.ErrNoAnswer, exitTemporary}, {context.DeadlineExceeded, exitTemporary},

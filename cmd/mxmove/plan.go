@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/export"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/state"
@@ -16,7 +17,7 @@ import (
 
 func newPlan(a *app) *cobra.Command {
 	var o migrate.PlanOptions
-	var out string
+	var out, format, stage string
 	var exit bool
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -25,13 +26,19 @@ func newPlan(a *app) *cobra.Command {
 what would change, in which stage, not before when, and what is in the way.
 Nothing outside .mxmove is written.
 
+--format takes one stage home instead, for those who keep their DNS as code; a
+plan that something blocks is not handed out.
+
 Exit: 0 planned, 2 configuration, 4 a finding blocks, 5 a server did not
 answer, 6 a login is missing, 9 changes are pending (with --exit-code).`,
-		Example: "  mxmove plan\n  mxmove plan --json | jq .summary\n  mxmove plan --dns --offline",
+		Example: "  mxmove plan\n  mxmove plan --json | jq .summary\n  mxmove plan --dns --offline\n  mxmove plan --dns --format nsupdate --stage prepare > prepare.txt",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Offline && !o.DNSOnly {
 				return usagef("--offline asks nobody, so it goes with --dns")
+			}
+			if err := a.checkForm(format, stage); err != nil {
+				return err
 			}
 			m, err := a.open(cmd.Context(), a.talk())
 			if err != nil {
@@ -41,31 +48,48 @@ answer, 6 a login is missing, 9 changes are pending (with --exit-code).`,
 			if err != nil {
 				return err
 			}
-			if err := a.printPlan(cmd, m, doc, out, o.DNSOnly); err != nil {
+			if err := a.savePlan(doc, out); err != nil {
 				return err
 			}
-			return planError(doc, m.Blocked(doc), exit)
+			blocked := m.Blocked(doc)
+			switch {
+			case format == "":
+				err = a.printPlan(cmd, m, doc, o.DNSOnly)
+			case blocked == nil:
+				err = a.printForm(doc, export.Format(format), dnsplan.Stage(stage))
+			}
+			if err != nil {
+				return err
+			}
+			return planError(doc, blocked, exit)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.DNSOnly, "dns", false, "the DNS part alone: no accounts, nothing kept")
 	f.BoolVar(&o.Offline, "offline", false, "with --dns: take dns.snapshot.file and ask nobody")
 	f.StringVar(&out, "out", "", "save the plan to `FILE`")
+	f.StringVar(&format, "format", "", "print one stage as `FORM`: "+words(export.Formats))
+	f.StringVar(&stage, "stage", "", "with --format: the `STAGE`, "+words(dnsplan.Stages)+" (default the next)")
 	f.BoolVar(&exit, "exit-code", false, "end with 9 when changes are pending")
 	f.StringArrayVar(&a.accept, "accept", nil, "let a finding pass, with a reason: `CODE[:SUBJECT]=REASON`")
 	return cmd
 }
 
-func (a *app) printPlan(cmd *cobra.Command, m *migrate.Move, doc migrate.Document, out string, dnsOnly bool) error {
-	if out != "" {
-		data, err := json.MarshalIndent(doc, "", "  ")
-		if err != nil {
-			return fmt.Errorf("plan: %w", err)
-		}
-		if err := state.WriteFile(out, append(data, '\n')); err != nil {
-			return usagef("--out: %v", err)
-		}
+func (a *app) savePlan(doc migrate.Document, out string) error {
+	if out == "" {
+		return nil
 	}
+	data, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	if err := state.WriteFile(out, append(data, '\n')); err != nil {
+		return usagef("--out: %v", err)
+	}
+	return nil
+}
+
+func (a *app) printPlan(cmd *cobra.Command, m *migrate.Move, doc migrate.Document, dnsOnly bool) error {
 	if a.json {
 		return a.printJSON(doc)
 	}
