@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -138,6 +139,12 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error 
 		}
 		g.Go(func() error {
 			defer e.close()
+			if err := e.open(ctx); err != nil && i > 0 {
+				// Servers bound the connections of a user; the first pair, which
+				// is there, takes what this one would have.
+				c.o.Log.Warn("go on with fewer connections", "account", c.account.Name, "err", err)
+				return nil
+			}
 			for job := range queue {
 				for _, i := range job {
 					c.result.Mailboxes[i] = c.mailbox(ctx, e, pairs[i])
@@ -175,8 +182,9 @@ func byTarget(pairs []Pair, alike func(string) string) [][]int {
 func (c *carrier) mailbox(ctx context.Context, e *ends, p Pair) MailboxResult {
 	res := MailboxResult{Source: p.Source, Target: p.Target, Skipped: p.Skip, Keywords: make(map[string]int)}
 	if err := c.spent(ctx); err != nil && p.Skip == "" {
-		res.Err = err
-		c.unread(ctx, e, p, &res, false)
+		if res.Err = err; !errors.Is(err, ErrStopped) {
+			c.unread(ctx, e, p, &res, false)
+		}
 		return res
 	}
 	if p.Skip != "" {

@@ -350,3 +350,24 @@ func TestTargetThatRefusesEveryKeyword(t *testing.T) {
 		})
 	}
 }
+
+func TestServerThatAllowsFewConnections(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	for _, name := range []string{"A", "B", "C", "D", "E"} {
+		l.from.Create("INBOX."+name, "")
+		deliver(t, l.from, "INBOX."+name, letters(0, 10)...)
+	}
+	l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		if (c.Verb == "LOGIN" || c.Verb == "AUTHENTICATE") && c.N > 2 { // one to copy, one to create
+			return imaplab.Bye
+		}
+		return imaplab.Pass
+	}})
+	if got := l.copy().Tally(); got.Copied != 50 {
+		t.Errorf("tally = %+v, want 50 copied", got)
+	}
+	if n := l.target.Count("AUTHENTICATE") + l.target.Count("LOGIN"); n < 3 {
+		t.Errorf("%d connections were tried, want some that are refused", n)
+	}
+}
