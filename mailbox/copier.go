@@ -15,7 +15,7 @@ import (
 // A Copier copies accounts. Both fields are set before the first Copy and left
 // alone after it.
 type Copier struct {
-	Journal *journal.Journal
+	Journal *journal.Journal // needed by Copy; without it Verify gives no reasons
 	Options Options
 }
 
@@ -76,7 +76,7 @@ func (r Result) Err() error {
 // Copy copies the accounts, several at a time. One that fails does not stop
 // the others: its error is in the Result. Copy returns an error of its own
 // only where the run as a whole ended early: ErrLimit, ErrStopped, the cause
-// of ctx, or a journal that cannot be written.
+// of ctx. Nothing is sent that the journal could not note before.
 func (c *Copier) Copy(ctx context.Context, accounts []Account) (Result, error) {
 	r := newRun(c, c.Options)
 	res := Result{Accounts: make([]AccountResult, len(accounts))}
