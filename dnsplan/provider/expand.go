@@ -58,6 +58,7 @@ type Records struct {
 	Discovery []Record
 	Offers    []Offer
 	Missing   []Var    // values that the console has not shown yet; their records are left out
+	Notes     []string // what of a Domain Connect template is not applied, and why
 	Weak      []string // what rests on weak facts, as in Provider.Weak, the choice of a region included
 }
 
@@ -86,8 +87,8 @@ func (p *Provider) Expand(domain string, vars Vars) (Records, error) {
 		return Records{}, e.err
 	}
 	r := Records{
-		MX:       e.exchanges(p.MX.Records),
-		Weak:     p.Weak(),
+		MX:   e.exchanges(p.MX.Records),
+		Weak: p.Weak(), Notes: p.Notes,
 		Redirect: p.SPF.Redirect, Terminal: cmp.Or(p.SPF.Terminal, "~all"),
 		DKIM: e.records(p.DKIM), Verify: e.records(p.Verify),
 		Sending: e.records(p.Sending), Discovery: e.records(p.Discovery), Offers: e.offers(),
@@ -290,25 +291,24 @@ func (e *expander) records(section Section) []Record {
 	return to
 }
 
-// offers fills in what is only shown. A record whose value the console has
-// not told is left out of it.
+// offers fills in what is only shown. What the console has not told stands as
+// the variable that it is.
 func (e *expander) offers() []Offer {
 	var to []Offer
 	for _, o := range e.p.Offers {
 		records := o.Records
 		o.Records = nil
 		for _, r := range records {
-			names, values := e.fill(r.Name), e.fill(r.Value)
-			for i, value := range values {
-				if len(names) == 0 {
-					break
+			for _, text := range []*string{&r.Name, &r.Value} {
+				if values := e.fill(*text); len(values) > 0 {
+					*text = values[0]
 				}
-				name := e.domain
-				if n := names[min(i, len(names)-1)]; n != "@" {
-					name = n + "." + e.domain
-				}
-				o.Records = append(o.Records, Record{Name: absolute(name), Type: r.Type, Value: value})
 			}
+			name := e.domain
+			if r.Name != "@" {
+				name = r.Name + "." + e.domain
+			}
+			o.Records = append(o.Records, Record{Name: absolute(name), Type: r.Type, Value: r.Value})
 		}
 		to = append(to, o)
 	}

@@ -25,19 +25,22 @@ type FileError struct {
 	File         string
 	Line, Column int
 	Text         string
-	Source       string // the line
+	Source       string // the line, or of a long one the part around the column
+
+	caret int // where in Source
 }
 
 func (e *FileError) Error() string {
 	s := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
 	if e.Source != "" {
-		s += fmt.Sprintf("\n\t%s\n\t%s^", e.Source, strings.Repeat(" ", max(e.Column-1, 0)))
+		s += fmt.Sprintf("\n\t%s\n\t%s^", e.Source, strings.Repeat(" ", e.caret))
 	}
 	return s
 }
 
-// Parse reads a provider's file, the catalogue's or the user's own; file is
-// its name for messages. Every error is a *FileError.
+// Parse reads a provider's file, the catalogue's or the user's own, or a
+// Domain Connect template, which is JSON; file is its name for messages. Every
+// error is a *FileError.
 func Parse(file string, data []byte) (*Provider, error) {
 	s := source{file: file, data: data}
 	if len(data) > maxFile {
@@ -45,6 +48,9 @@ func Parse(file string, data []byte) (*Provider, error) {
 	}
 	if n := bytes.IndexFunc(data, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }); n >= 0 {
 		return nil, s.err(1+bytes.Count(data[:n], []byte("\n")), 1, "a control character")
+	}
+	if isJSON(file, data) {
+		return s.connect()
 	}
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
@@ -80,7 +86,12 @@ func (s source) err(line, column int, text string) *FileError {
 	e := &FileError{File: s.file, Line: max(line, 1), Column: max(column, 1), Text: text}
 	lines := bytes.Split(s.data, []byte("\n"))
 	if line >= 1 && line <= len(lines) {
-		e.Source = printable(string(lines[line-1]))
+		text := lines[line-1]
+		e.caret = min(e.Column-1, len(text))
+		if e.caret > 120 {
+			text, e.caret = text[e.caret-60:], 60
+		}
+		e.Source = printable(string(text))
 	}
 	return e
 }

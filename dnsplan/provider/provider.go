@@ -28,6 +28,9 @@ type Provider struct {
 	Limits    Limits    `yaml:"limits"`
 	Mailboxes Mailboxes `yaml:"mailboxes"`
 
+	// Notes tell what of a Domain Connect template is not applied, and why.
+	Notes []string `yaml:"-"`
+
 	// Raw is the file as it was read, to be pinned in the move directory.
 	Raw []byte `yaml:"-"`
 
