@@ -128,7 +128,7 @@ func (r *run) delta(ctx context.Context, stop <-chan struct{}) error {
 	result, err := r.sync(ctx, SyncOptions{Stop: stop})
 	t := result.Tally()
 	if err != nil && result.Err() == nil && ctx.Err() == nil && t.Doubt+t.Missing == 0 && t.Refused > 0 {
-		r.say("%d messages that the target refuses are kept under .mxmove/refused", t.Refused)
+		r.say("%s refused by the target, kept under .mxmove/refused", Plural(t.Refused, "message"))
 		return nil
 	}
 	return err
@@ -146,7 +146,7 @@ func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Find
 			"dns.servers names the servers to ask, so nobody knows whether the world's see the change",
 			"leave dns.servers out", r.Config.DNS.Servers...))
 	}
-	taken, err := r.judge("cutover", results)
+	taken, err := r.tried(ctx, "cutover", results)
 	return results, taken, err
 }
 

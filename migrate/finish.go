@@ -109,7 +109,7 @@ func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.S
 	}
 	f.Asked = true
 	results := []step.Result{clockGate(f), quietGate(f), balanceGate(f), rrsetGate(f), reportsGate(plan, stage)}
-	taken, err := r.judge("close", results)
+	taken, err := r.tried(ctx, "close", results)
 	return results, taken, err
 }
 

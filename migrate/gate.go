@@ -127,7 +127,7 @@ func balanceGate(f Facts) step.Result {
 			fmt.Sprintf("%d messages are missing, %d in doubt, %d mailboxes unread", f.Copy.Missing, f.Copy.Doubt, f.Copy.Unread),
 			"run mxmove sync, then mxmove verify -v")
 	}
-	return pass("balance", fmt.Sprintf("%d messages accounted for, none missing, none in doubt", f.Copy.Messages))
+	return pass("balance", Plural(f.Copy.Messages, "message")+" accounted for, none missing, none in doubt")
 }
 
 func loginGate(f Facts) step.Result {
@@ -223,6 +223,15 @@ func evidenceDigest(r step.Result) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s\x00%s", r.Code, r.Text, strings.Join(r.Evidence, "\x00"))
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Plural prints a count with its noun, which takes an s where there are more
+// or fewer than one.
+func Plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -63,7 +64,7 @@ func (r *run) before(ctx context.Context, command string, plan dnsplan.Plan, sta
 		return nil, nil, err
 	}
 	results := append([]step.Result{clockGate(Facts{Now: r.o.Clock.Now(), Newest: newest})}, findingGates(found)...)
-	taken, err := r.judge(command, results)
+	taken, err := r.tried(ctx, command, results)
 	if err != nil {
 		return results, taken, err
 	}
@@ -82,6 +83,31 @@ func (r *run) judge(command string, results []step.Result) ([]step.Acceptance, e
 		return taken, refusal
 	}
 	return taken, nil
+}
+
+// tried judges the gates of a step that a person has asked for. A refusal is
+// kept among the steps: later one wants to know why it was not done that day.
+func (r *run) tried(ctx context.Context, command string, results []step.Result) ([]step.Acceptance, error) {
+	taken, err := r.judge(command, results)
+	refusal, refused := errors.AsType[*GateError](err)
+	if !refused || r.o.DryRun {
+		return taken, err
+	}
+	phase, reading := r.phase(ctx)
+	if reading != nil {
+		return taken, errors.Join(err, reading)
+	}
+	s := step.Step{Command: command, From: phase, To: phase, Began: r.o.Clock.Now()}
+	id, writing := r.state.Begin(ctx, s)
+	if writing != nil {
+		return taken, errors.Join(err, writing)
+	}
+	s.ID, s.Gates, s.Accepted = id, results, taken
+	s.Ended, s.Outcome = r.o.Clock.Now(), "refused: "+refusal.Refused()[0].Text
+	if writing := r.state.End(ctx, s); writing != nil {
+		return taken, errors.Join(err, writing)
+	}
+	return taken, err
 }
 
 // putStage publishes the changes of a stage with the way back written first,

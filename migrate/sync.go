@@ -101,7 +101,7 @@ func settledResult(result mailbox.Result) error {
 		{t.Missing, "missing"},
 	} {
 		if n.count > 0 {
-			items = append(items, fmt.Sprintf("%d messages %s", n.count, n.what))
+			items = append(items, Plural(n.count, "message")+" "+n.what)
 		}
 	}
 	var person error

@@ -231,7 +231,7 @@ func (r *run) reverse(ctx context.Context, o UndoOptions) error {
 		return err
 	}
 	if n := realMail(result); n > 0 {
-		r.say("%d messages carried back to the old server", n)
+		r.say("%s carried back to the old server", Plural(n, "message"))
 		if err := r.observe(ctx, lateKind, "target", fmt.Sprint(n)); err != nil {
 			return err
 		}

@@ -95,7 +95,7 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 		return err
 	}
 	t := result.Tally()
-	r.emit(Event{Type: SweepDone, Tally: &t, Done: result.Sent, Text: fmt.Sprintf("sweep: %d late messages carried over", result.Sent)})
+	r.emit(Event{Type: SweepDone, Tally: &t, Done: result.Sent, Text: "sweep: " + Plural(result.Sent, "late message") + " carried over"})
 	if err := r.proveOnce(ctx); err != nil {
 		return err
 	}

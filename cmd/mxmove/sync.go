@@ -99,7 +99,7 @@ func tallyText(t mailbox.Tally) string {
 	if len(parts) == 0 {
 		parts = []string{"nothing"}
 	}
-	return fmt.Sprintf("%d messages = %s", t.Messages, strings.Join(parts, " + "))
+	return migrate.Plural(t.Messages, "message") + " = " + strings.Join(parts, " + ")
 }
 
 // parseSize reads a number of octets with an optional unit.
