@@ -31,7 +31,21 @@ type Input struct {
 	Lookup   spf.Lookup // the live DNS outside of the zone; nil: what needs it is not measured
 	TTL      uint32     // TTL to lower to before the switch; 0 means 300
 	TTLFloor uint32     // the least TTL that the publisher takes
-	Policy   string     // text of the MTA-STS policy as served; "" means not fetched
+
+	// Policy is the text of the MTA-STS policy as served, "" when there is
+	// none at hand. NoPolicy says what the policy host answered in its place;
+	// "" means that nobody could ask. Served holds the policies that were seen
+	// before, the oldest first.
+	Policy   string
+	NoPolicy string
+	Served   []Served
+}
+
+// A Served is an MTA-STS policy that was seen at a time.
+type Served struct {
+	ID   string // of the record in the zone
+	Text string
+	At   time.Time
 }
 
 // check completes and refuses inputs.
@@ -87,7 +101,7 @@ func Build(inputs []Input, made time.Time) (Plan, error) {
 		} else {
 			p.AliasDomains = append(p.AliasDomains, name)
 		}
-		m := newMove(in, domains)
+		m := newMove(in, domains, p.Made)
 		if err := m.run(); err != nil {
 			return Plan{}, err
 		}
@@ -95,9 +109,7 @@ func Build(inputs []Input, made time.Time) (Plan, error) {
 		p.Findings = append(p.Findings, m.findings...)
 		m.base(base)
 		for _, w := range m.waits() {
-			if w.Length > waits[w.Stage].Length {
-				waits[w.Stage] = w
-			}
+			waits[w.Stage] = longer(waits[w.Stage], w)
 		}
 	}
 	for _, s := range base {
@@ -115,6 +127,17 @@ func Build(inputs []Input, made time.Time) (Plan, error) {
 	}
 	sortFindings(p.Findings)
 	return p, nil
+}
+
+// longer returns one wait that is as long as both.
+func longer(a, b Wait) Wait {
+	if b.Length > a.Length || a.Stage == "" {
+		a, b = b, a
+	}
+	if b.Until.After(a.Until) {
+		a.Until, a.Because = b.Until, b.Because
+	}
+	return a
 }
 
 // sortFindings orders by who must act first: what blocks, what wants a look,

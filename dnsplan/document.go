@@ -40,6 +40,7 @@ type StageDocument struct {
 	Stage       Stage            `json:"stage"`
 	WaitSeconds int64            `json:"wait_seconds"`
 	NotBefore   *time.Time       `json:"not_before"` // null until the stage before was seen everywhere
+	Until       *time.Time       `json:"until,omitempty"`
 	Because     string           `json:"because"`
 	Changes     []ChangeDocument `json:"changes"`
 }
@@ -109,6 +110,10 @@ func (p Plan) Document() Document {
 	for _, s := range Stages {
 		w := p.Wait(s)
 		sd := StageDocument{Stage: s, WaitSeconds: int64(w.Length / time.Second), Because: w.Because, Changes: []ChangeDocument{}}
+		if !w.Until.IsZero() {
+			until := w.Until.UTC()
+			sd.Until = &until
+		}
 		for _, c := range p.Stage(s) {
 			sd.Changes = append(sd.Changes, c.document())
 		}
@@ -149,8 +154,12 @@ func (d Document) Plan() (Plan, error) {
 		if !slices.Contains(Stages, sd.Stage) || sd.WaitSeconds < 0 || sd.WaitSeconds > maxWait {
 			return Plan{}, fmt.Errorf("%w: stage %q", ErrPlan, sd.Stage)
 		}
-		if sd.WaitSeconds > 0 || sd.Because != "" {
-			p.Waits = append(p.Waits, Wait{Stage: sd.Stage, Length: time.Duration(sd.WaitSeconds) * time.Second, Because: sd.Because})
+		if sd.WaitSeconds > 0 || sd.Because != "" || sd.Until != nil {
+			w := Wait{Stage: sd.Stage, Length: time.Duration(sd.WaitSeconds) * time.Second, Because: sd.Because}
+			if sd.Until != nil {
+				w.Until = sd.Until.UTC()
+			}
+			p.Waits = append(p.Waits, w)
 		}
 		for _, cd := range sd.Changes {
 			c, err := cd.change(sd.Stage)

@@ -8,7 +8,9 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/mxmove/mxmove/dnsplan/dmarc"
 	"github.com/mxmove/mxmove/dnsplan/provider"
+	"github.com/mxmove/mxmove/dnsplan/spf"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
@@ -59,18 +61,14 @@ func (m *move) atTarget(s *zone.RRset) bool {
 			return true
 		}
 	}
-	return false
+	return len(m.need.MX) == 1 && len(is) == 1 && len(is[0]) == 1 && m.need.MX[0].Accepts(is[0][0])
 }
 
 // ours reports whether every host of an MX set is one of the provider's: then
 // the mail is there already, even if the set wants tidying.
 func (m *move) ours(s *zone.RRset) bool {
 	xs := exchanges(s)
-	return len(xs) > 0 && !slices.ContainsFunc(xs, func(x exchangeOf) bool {
-		return !slices.ContainsFunc(append([][]provider.Exchange{m.need.MX}, m.need.Also...), func(set []provider.Exchange) bool {
-			return slices.ContainsFunc(set, func(y provider.Exchange) bool { return zone.Canonical(y.Host) == x.host })
-		})
-	})
+	return len(xs) > 0 && !slices.ContainsFunc(xs, func(x exchangeOf) bool { return !m.need.Theirs(x.host) })
 }
 
 // exchange replaces the MX set as a whole: an old host left at any preference
@@ -101,11 +99,17 @@ func (m *move) look() {
 		m.find(finding.Warn, finding.AfterVerification, m.in.Provider.Title+" shows some values only once the domain is verified",
 			"apply prepare, verify the domain, put the values under vars, and plan again", fmt.Sprintf("%s: %s; in: %s", v.Name, v.Title, v.Where))
 	}
+	m.lookZone()
 	m.lookMX()
+	m.lookProvider()
 	if m.moving {
 		m.lookTarget()
-		m.transport()
+		m.lookElsewhere()
+	} else if m.moved {
+		m.lookKeys()
 	}
+	m.transport()
+	m.lookLogo()
 }
 
 // lookMX judges the MX set as it is now.
@@ -117,7 +121,7 @@ func (m *move) lookMX() {
 	case null && len(xs) > 1:
 		m.find(finding.Warn, finding.InvalidMX, "a null MX stands beside other exchanges; senders may refuse the domain as one without mail",
 			"the switch replaces the whole set", now.Data...)
-	case null:
+	case null && !m.parked():
 		m.find(finding.Warn, finding.NullMX, "the domain declares today that it takes no mail (RFC 7505)",
 			"make sure that the domain is meant to have mail; the switch replaces the record", now.Data...)
 	case len(xs) == 0 && (m.get(m.domain, dns.TypeA) != nil || m.get(m.domain, dns.TypeAAAA) != nil):
@@ -126,7 +130,47 @@ func (m *move) lookMX() {
 	case m.atTarget(now) && !slices.EqualFunc(tiers(xs), tiers(wanted(m.need.MX)), slices.Equal):
 		m.find(finding.Note, finding.EquivalentMX, "the MX set is an older form that "+m.in.Provider.Title+" still accepts; it is left alone", "", now.Data...)
 	}
-	var bad, gateways []string
+	if m.parked() {
+		m.find(finding.Block, finding.ParkedDomain, "the domain declares that it neither sends nor takes mail; moving it turns mail on",
+			"accept this finding if the domain shall have mail from now on")
+	}
+	if ours := m.theirs(xs); m.moving && len(ours) > 0 {
+		m.find(finding.Warn, finding.SplitDelivery, "part of the mail goes to "+m.in.Provider.Title+" already, and part does not: an exchange takes mail whatever its preference is",
+			"the switch replaces the whole set", now.Data...)
+	}
+	m.lookExchanges(xs)
+	m.lookOthers()
+}
+
+// parked reports whether the domain says that it has no mail at all: nobody
+// may send, and either nobody can deliver or nothing may pass.
+func (m *move) parked() bool {
+	records, _, err := spfOf(m.get(m.domain, dns.TypeTXT))
+	if err != nil || len(records) != 1 || len(records[0].Terms) != 1 {
+		return false
+	}
+	if q, ok := records[0].All(); !ok || q != spf.Fail {
+		return false
+	}
+	xs := exchanges(m.get(m.domain, dns.TypeMX))
+	if len(xs) == 1 && xs[0].host == "." {
+		return true
+	}
+	policies, _ := dmarcOf(m.get("_dmarc."+m.domain, dns.TypeTXT))
+	return len(policies) == 1 && policies[0].Policy == dmarc.Reject && len(xs) == 0
+}
+
+// theirs returns the exchanges that are the provider's.
+func (m *move) theirs(xs []exchangeOf) []exchangeOf {
+	return slices.DeleteFunc(slices.Clone(xs), func(x exchangeOf) bool {
+		one := zone.RRset{Name: m.domain, Type: dns.TypeMX, Data: []string{fmt.Sprintf("%d %s", x.pref, x.host)}}
+		return !m.ours(&one)
+	})
+}
+
+// lookExchanges judges the hosts of the MX set.
+func (m *move) lookExchanges(xs []exchangeOf) {
+	var bad, gateways, routing []string
 	for _, x := range xs {
 		host := strings.TrimSuffix(x.host, ".")
 		if _, err := netip.ParseAddr(host); err == nil {
@@ -134,7 +178,10 @@ func (m *move) lookMX() {
 		} else if m.z.Holds(x.host) && x.host != "." && m.z.Get(x.host, dns.TypeCNAME) != nil {
 			bad = append(bad, x.host+" is a CNAME (RFC 2181, section 10.3)")
 		}
-		if m.moving && isGateway(host) {
+		switch {
+		case m.moving && zone.Within(host, emailRouting):
+			routing = append(routing, x.host)
+		case m.moving && isGateway(host):
 			gateways = append(gateways, x.host)
 		}
 	}
@@ -145,13 +192,20 @@ func (m *move) lookMX() {
 		m.find(finding.Block, finding.FilteringGateway, "a filtering service stands in front of the mail server; moving the MX would take it away",
 			"if it stays, leave the MX and change its route instead; if it goes, accept this finding", gateways...)
 	}
-	m.lookOthers()
+	if len(routing) > 0 {
+		m.find(finding.Block, finding.FilteringGateway, "Cloudflare Email Routing takes the mail, and locks its records while it is on",
+			"turn Email Routing off in Cloudflare's console, then plan again", routing...)
+	}
 }
+
+// emailRouting is where Cloudflare's forwarding service lives.
+const emailRouting = "mx.cloudflare.net"
 
 // gateways are suffixes of services that filter mail and hand it on.
 var gateways = []string{
 	"pphosted.com", "ppe-hosted.com", "mimecast.com", "barracudanetworks.com", "messagelabs.com",
-	"hornetsecurity.com", "antispamcloud.com", "trendmicro.com", "trendmicro.eu", "mx.cloudflare.net",
+	"hornetsecurity.com", "antispamcloud.com", "trendmicro.com", "trendmicro.eu", "iphmx.com",
+	"mailcontrol.com", "fireeyecloud.com", "hydra.sophos.com", "mxlogic.net", "retarus.com",
 }
 
 func isGateway(host string) bool {
@@ -166,7 +220,13 @@ func (m *move) lookOthers() {
 		if s.Type != dns.TypeMX || slices.Contains(m.domains, s.Name) || !zone.Within(s.Name, m.domain) {
 			continue
 		}
-		if slices.ContainsFunc(exchanges(&s), func(x exchangeOf) bool { return slices.Contains(old, x.host) }) {
+		if !slices.ContainsFunc(exchanges(&s), func(x exchangeOf) bool { return slices.Contains(old, x.host) }) {
+			continue
+		}
+		if strings.HasPrefix(s.Name, "*.") {
+			m.find(finding.Warn, finding.OtherMX, "a wildcard sends the mail of all names below it to the old server",
+				"point it at the provider by hand if it takes such mail, or drop it", s.Name+" MX "+strings.Join(s.Data, ", "))
+		} else {
 			left = append(left, s.Name+" MX "+strings.Join(s.Data, ", "))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -27,9 +28,10 @@ type move struct {
 	domains []string // of the whole plan
 	need    provider.Records
 	z       zone.Zone // as it is after the stages so far
-	history []Change  // what was applied, and the changes of the stages so far
-	moving  bool      // some mail does not go to the provider yet
-	moved   bool      // some mail did not at first
+	made    time.Time
+	history []Change // what was applied, and the changes of the stages so far
+	moving  bool     // some mail does not go to the provider yet
+	moved   bool     // some mail did not at first
 
 	changes    []Change
 	findings   []finding.Finding
@@ -40,9 +42,9 @@ type move struct {
 	unmeasured []string
 }
 
-func newMove(in Input, domains []string) *move {
+func newMove(in Input, domains []string, made time.Time) *move {
 	return &move{
-		in: in, domain: in.Domain, domains: domains, z: in.Now.Clone(),
+		in: in, domain: in.Domain, domains: domains, made: made, z: in.Now.Clone(),
 		history: slices.Clone(in.Applied), read: make(map[zone.Key]bool), answers: make(map[zone.Key]answer),
 		why: make(map[zone.Key][]string), touched: make(map[zone.Key]bool),
 	}
@@ -80,6 +82,7 @@ func (m *move) run() error {
 		m.changes = append(m.changes, cs...)
 		m.history = append(m.history, cs...)
 	}
+	m.lookMass()
 	m.tellUnmeasured()
 	return nil
 }
@@ -89,8 +92,11 @@ func (m *move) run() error {
 func (m *move) prepare() {
 	m.verification()
 	m.senders()
+	m.lookTexts()
 	m.keys()
 	m.policy()
+	m.policyID()
+	m.tlsReports()
 	for _, k := range m.switched() {
 		s := m.get(k.Name, k.Type)
 		if low := m.low(); s != nil && s.TTL > low {

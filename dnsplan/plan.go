@@ -70,10 +70,24 @@ func (c Change) RRset() zone.RRset {
 
 // A Wait is the time that has to pass before a stage, counted from the moment
 // every authoritative server shows the stage before it.
+//
+// Until is a moment before which the stage is not due, whenever the stage
+// before it was seen: something that was served in the past binds senders for
+// a known time. The zero time binds nobody.
 type Wait struct {
 	Stage   Stage // the stage that has to wait
 	Length  time.Duration
-	Because string // one sentence
+	Until   time.Time
+	Because string // one sentence for each reason
+}
+
+// Due returns when the stage may be published, if the stage before it was
+// seen on every authoritative server at that time.
+func (w Wait) Due(seen time.Time) time.Time {
+	if at := seen.Add(w.Length); at.After(w.Until) {
+		return at
+	}
+	return w.Until
 }
 
 // A Plan is what moving a domain's DNS takes. Base holds the RRsets that the

@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/dmarc"
 	"github.com/mxmove/mxmove/dnsplan/spf"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
@@ -77,14 +78,17 @@ func checkZone(t *testing.T, stage dnsplan.Stage, z zone.Zone) {
 	t.Helper()
 	for _, s := range z.All() {
 		if s.Type == dns.TypeTXT {
-			n := 0
+			n, policies := 0, 0
 			for _, text := range zone.Texts(&s) {
 				if spf.Is(text) {
 					n++
 				}
+				if dmarc.Is(text) {
+					policies++
+				}
 			}
-			if n > 1 {
-				t.Errorf("after %s, %s has %d SPF records", stage, s.Name, n)
+			if n > 1 || policies > 1 {
+				t.Errorf("after %s, %s has %d SPF and %d DMARC records", stage, s.Name, n, policies)
 			}
 		}
 		if s.Type == dns.TypeCNAME && len(z.At(s.Name)) > 1 {
@@ -113,7 +117,7 @@ func checkForeign(t *testing.T, stage dnsplan.Stage, first, now zone.Zone, p dns
 			continue
 		}
 		for _, data := range s.Data {
-			if text, err := zone.JoinTXT(data); err == nil && !spf.Is(text) && !slices.Contains(is.Data, data) {
+			if text, err := zone.JoinTXT(data); err == nil && !spf.Is(text) && !dmarc.Is(text) && !slices.Contains(is.Data, data) {
 				t.Errorf("after %s, %s has lost %s", stage, s.Key(), data)
 			}
 		}

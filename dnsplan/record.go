@@ -12,18 +12,24 @@ import (
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
-// verification adds the records by which the provider knows the owner. Other
-// providers' records are never taken away.
+// verification adds the records by which the provider knows the owner, and
+// the further names of its outgoing mail. Other providers' records are never
+// taken away.
 func (m *move) verification() {
-	for _, r := range m.need.Verify {
+	m.add(m.need.Verify, m.in.Provider.Title+" asks for it to verify the domain")
+	m.add(m.need.Sending, "mail that "+m.in.Provider.Title+" sends uses the name")
+}
+
+func (m *move) add(records []provider.Record, why string) {
+	for _, r := range records {
 		if m.occupied(r) {
 			continue
 		}
 		switch r.Type {
 		case "TXT":
-			m.addText(r.Name, r.Value, m.in.Provider.Title+" asks for it to verify the domain")
+			m.addText(r.Name, r.Value, why)
 		case "CNAME":
-			m.addAlias(r, m.in.Provider.Title+" asks for it to verify the domain")
+			m.addAlias(r, why)
 		}
 	}
 }
@@ -31,12 +37,9 @@ func (m *move) verification() {
 // occupied tells when a record cannot stand at its name: below a delegation,
 // or beside a CNAME, which excludes everything else (RFC 1034, section 3.6.2).
 func (m *move) occupied(r provider.Record) bool {
-	for name := r.Name; name != m.z.Origin && name != "."; name = parent(name) {
-		if ns := m.get(name, dns.TypeNS); ns != nil {
-			m.findAbout(name, finding.Block, finding.Occluded, "a delegation to "+strings.Join(ns.Data, ", ")+" hides the records that the provider needs below it",
-				"create them there, or take the delegation back", r.Name+" "+r.Type)
-			return true
-		}
+	if cuts := m.cuts(r.Name); len(cuts) > 0 {
+		m.occluded(cuts[0], r.Name+" "+r.Type)
+		return true
 	}
 	var others []string
 	same := false
@@ -57,6 +60,23 @@ func (m *move) occupied(r provider.Record) bool {
 		return true
 	}
 	return same
+}
+
+// cuts returns the delegations between the zone and a name, which hide
+// whatever the zone has below them.
+func (m *move) cuts(name string) []zone.RRset {
+	var cuts []zone.RRset
+	for at := name; at != m.z.Origin && at != "."; at = parent(at) {
+		if ns := m.get(at, dns.TypeNS); ns != nil {
+			cuts = append(cuts, *ns)
+		}
+	}
+	return cuts
+}
+
+func (m *move) occluded(cut zone.RRset, evidence ...string) {
+	m.findAbout(cut.Name, finding.Block, finding.Occluded, "a delegation to "+strings.Join(cut.Data, ", ")+" hides the records that the provider needs below it",
+		"create them there, or take the delegation back", evidence...)
 }
 
 func parent(name string) string {
@@ -135,7 +155,11 @@ func (m *move) keyAlias(r provider.Record, why string) {
 		m.collision(r.Name, is.Data...)
 		return
 	}
-	if c := m.get(r.Name, dns.TypeCNAME); c != nil && !zone.EqualData(dns.TypeCNAME, c.Data[0], r.Value) {
+	c := m.get(r.Name, dns.TypeCNAME)
+	switch {
+	case c != nil && r.Accepts(c.Data[0]):
+		return
+	case c != nil && !zone.EqualData(dns.TypeCNAME, c.Data[0], r.Value):
 		m.collision(r.Name, "CNAME "+strings.Join(c.Data, ", "))
 		return
 	}
@@ -147,45 +171,4 @@ func (m *move) keyAlias(r provider.Record, why string) {
 func (m *move) collision(name string, evidence ...string) {
 	m.findAbout(name, finding.Block, finding.DKIMCollision, "the selector "+dkim.Selector(name, m.domain)+" holds another key already",
 		"choose another selector in the console, or let the old server sign with a new one and free this after five days", evidence...)
-}
-
-// policy creates a DMARC record where there is none, one that asks for
-// reports and nothing else. The owner's own is never touched.
-func (m *move) policy() {
-	name := "_dmarc." + m.domain
-	for _, s := range m.at(name) {
-		if s.Type == dns.TypeCNAME || s.Type == dns.TypeNS {
-			return
-		}
-	}
-	isPolicy := func(text string) bool { return strings.HasPrefix(text, "v=DMARC1") }
-	if slices.ContainsFunc(zone.Texts(m.get(name, dns.TypeTXT)), isPolicy) || m.inherits(isPolicy) {
-		return
-	}
-	rua := "mailto:postmaster@" + strings.TrimSuffix(m.domain, ".")
-	if given := m.in.Vars["rua"]; len(given) > 0 {
-		uris := make([]string, 0, len(given))
-		for _, address := range given {
-			uris = append(uris, "mailto:"+strings.TrimPrefix(address, "mailto:"))
-		}
-		rua = strings.Join(uris, ",")
-	}
-	m.addText(name, "v=DMARC1; p=none; rua="+rua, "without a policy nobody reports who sends as the domain; p=none changes nothing else")
-}
-
-// inherits reports whether a domain above has a policy that already covers
-// this one (RFC 9989): a record of its own would weaken it. Not measured
-// counts as inherited, since leaving a policy out can be made good later.
-func (m *move) inherits(isPolicy func(string) bool) bool {
-	for above := parent(m.domain); strings.Count(above, ".") > 1; above = parent(above) {
-		data, err := m.ask(m.z, "_dmarc."+above, dns.TypeTXT)
-		if err != nil {
-			m.notMeasured("DMARC policy of " + above)
-			return true
-		}
-		if slices.ContainsFunc(zone.Texts(&zone.RRset{Type: dns.TypeTXT, Data: data}), isPolicy) {
-			return true
-		}
-	}
-	return false
 }

@@ -81,6 +81,13 @@ func (m *move) overlap(old spf.Record) (spf.Record, []string) {
 		edit(r.Unredirect(m.endOf(r)), "redirect= is used only while nobody else sends")
 		edit(r.Insert(spf.Include(include)), m.in.Provider.Title+" sends for the domain too")
 	}
+	for _, rule := range m.rules() {
+		if r.Has(rule) {
+			continue
+		}
+		edit(r.Unredirect(m.endOf(r)), "redirect= is used only while nobody else sends")
+		edit(r.Insert(rule), m.in.Provider.Title+" sends for the domain too")
+	}
 	if !m.moving {
 		return r, why
 	}
@@ -92,16 +99,22 @@ func (m *move) overlap(old spf.Record) (spf.Record, []string) {
 func (m *move) include() string { return strings.TrimSuffix(zone.Canonical(m.need.Include), ".") }
 
 func (m *move) createSPF(set *zone.RRset) {
-	include := m.include()
-	if include == "" {
+	include, rules := m.include(), m.rules()
+	if include == "" && len(rules) == 0 {
 		return
 	}
 	r := spf.Record{}
-	if m.need.Redirect {
+	if m.need.Redirect && len(rules) == 0 {
 		r.Terms = []spf.Term{{Modifier: true, Name: "redirect", Domain: include, Mask4: -1, Mask6: -1}}
 	} else {
 		q := spf.Qualifier(m.need.Terminal[0])
-		r = r.Insert(spf.Include(include)).WithAll(q).Relax()
+		if include != "" {
+			rules = append([]spf.Term{spf.Include(include)}, rules...)
+		}
+		for _, rule := range rules {
+			r = r.Insert(rule)
+		}
+		r = r.WithAll(q).Relax()
 	}
 	why := "the domain has no SPF record yet"
 	if cost := m.count(spf.Record{}, r); cost != "" {
@@ -113,20 +126,25 @@ func (m *move) createSPF(set *zone.RRset) {
 	m.replaceSPF(*set, nil, r, why)
 }
 
-// replaceSPF puts r where the first SPF record stood and takes the others
-// out. Its neighbours in the set are kept as they were served.
 func (m *move) replaceSPF(set zone.RRset, at []int, r spf.Record, why string) {
+	m.replaceText(set, at, r.String(), why)
+}
+
+// replaceText puts a text where the first of some records of a set stood and
+// takes the others out. Their neighbours in the set are kept as they were
+// served.
+func (m *move) replaceText(set zone.RRset, at []int, text, why string) {
 	var data []string
 	for i, d := range set.Data {
 		switch {
 		case len(at) > 0 && i == at[0]:
-			data = append(data, zone.TXT(r.String()))
+			data = append(data, zone.TXT(text))
 		case !slices.Contains(at, i):
 			data = append(data, d)
 		}
 	}
 	if len(at) == 0 {
-		data = append(data, zone.TXT(r.String()))
+		data = append(data, zone.TXT(text))
 	}
 	set.Data = data
 	m.put(set, why)

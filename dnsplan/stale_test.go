@@ -122,7 +122,7 @@ func TestWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range tests {
-		z := mustZone(t, "example.org", "@ "+tt.ttl+" MX 10 mail.example.org.\nmail 60 A 192.0.2.10\n@ 60 TXT \"v=spf1 mx -all\"\n")
+		z := mustZone(t, "example.org", "@ "+tt.ttl+" MX 10 mail.example.org.\nmail 60 A 192.0.2.10\n@ 0 TXT \"v=spf1 mx -all\"\n")
 		in := dnsplan.Input{Domain: "example.org", Provider: fastmail, Now: z}
 		p, err := dnsplan.Build([]dnsplan.Input{in}, made)
 		if err != nil {

@@ -44,6 +44,9 @@ type story struct {
 //	vars          name = value, repeated for lists
 //	options       coverage, ttl, ttl_floor
 //	policy        the MTA-STS policy as served
+//	no_policy     what the policy host answered in its place
+//	served/TIME/ID  an MTA-STS policy seen before under that id
+//	applied       the last stage that was applied: the plan is the one after it
 //	want.txt      the plan as text, or the error
 //	want.json     optional, the plan as JSON
 func TestStories(t *testing.T) {
@@ -133,7 +136,10 @@ func readStory(t *testing.T, file string) story {
 		if c, ok := options["coverage"]; ok {
 			z.Coverage = zone.Coverage(c[0])
 		}
-		in := dnsplan.Input{Domain: origin, Provider: p, Vars: pairs(t, s.file("vars")), Origin: z, Now: z.Clone(), Lookup: world, Policy: string(s.file("policy"))}
+		in := dnsplan.Input{
+			Domain: origin, Provider: p, Vars: pairs(t, s.file("vars")), Origin: z, Now: z.Clone(), Lookup: world,
+			Policy: string(s.file("policy")), NoPolicy: strings.TrimSpace(string(s.file("no_policy"))), Served: s.served(t),
+		}
 		if d := s.file(origin + ".domain"); d != nil {
 			in.Domain = strings.TrimSpace(string(d))
 		}
@@ -143,7 +149,48 @@ func readStory(t *testing.T, file string) story {
 	if len(s.inputs) == 0 {
 		t.Fatal("no zone")
 	}
+	if stage := strings.TrimSpace(string(s.file("applied"))); stage != "" {
+		s.apply(t, dnsplan.Stage(stage))
+	}
 	return s
+}
+
+// apply takes the story to the time after a stage.
+func (s story) apply(t *testing.T, last dnsplan.Stage) {
+	t.Helper()
+	p, err := dnsplan.Build(s.inputs, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.inputs {
+		in := &s.inputs[i]
+		for _, stage := range dnsplan.Stages {
+			in.Now = dnsplan.Apply(in.Now, p.Stage(stage))
+			in.Applied = append(in.Applied, p.Stage(stage)...)
+			if stage == last {
+				break
+			}
+		}
+	}
+}
+
+// served reads the policies seen before.
+func (s story) served(t *testing.T) []dnsplan.Served {
+	t.Helper()
+	var all []dnsplan.Served
+	for _, f := range s.archive.Files {
+		rest, ok := strings.CutPrefix(f.Name, "served/")
+		if !ok {
+			continue
+		}
+		at, id, _ := strings.Cut(rest, "/")
+		when, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, dnsplan.Served{ID: id, Text: string(f.Data), At: when})
+	}
+	return all
 }
 
 func (s story) provider(t *testing.T) *provider.Provider {
@@ -162,7 +209,8 @@ func (s story) provider(t *testing.T) *provider.Provider {
 	return p
 }
 
-// world answers like a resolver would: it follows CNAMEs.
+// world answers like a resolver would: it follows CNAMEs, and knows the zones
+// of the story unless the world says something else of a name.
 func (s story) world(t *testing.T) spf.Lookup {
 	t.Helper()
 	text := s.file("world")
@@ -170,6 +218,11 @@ func (s story) world(t *testing.T) spf.Lookup {
 		return nil
 	}
 	z := mustZone(t, ".", string(text))
+	for _, f := range s.archive.Files {
+		if origin, ok := strings.CutSuffix(f.Name, ".zone"); ok {
+			outside(&z, mustZone(t, origin, string(f.Data)))
+		}
+	}
 	return func(name string, typ uint16) ([]string, error) {
 		for range 8 {
 			if set := z.Get(name, typ); set != nil {
@@ -182,6 +235,24 @@ func (s story) world(t *testing.T) spf.Lookup {
 			name = c.Data[0]
 		}
 		return nil, nil
+	}
+}
+
+// outside adds to the world what a zone shows of itself: nothing below its
+// delegations, and no name that the world knows better.
+func outside(world *zone.Zone, z zone.Zone) {
+	known := make(map[string]bool)
+	for _, set := range world.All() {
+		known[set.Name] = true
+	}
+	for _, set := range z.All() {
+		hidden := known[set.Name]
+		for at := set.Name; at != z.Origin && at != "."; _, at, _ = strings.Cut(at, ".") {
+			hidden = hidden || z.Get(at, dns.TypeNS) != nil
+		}
+		if !hidden {
+			world.Put(set)
+		}
 	}
 }
 

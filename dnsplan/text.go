@@ -32,7 +32,7 @@ func Text(w io.Writer, p Plan, o TextOptions) error {
 		t.line("nothing to change in DNS")
 	}
 	for _, f := range p.Findings {
-		t.finding(f)
+		t.finding(f, o.Why)
 	}
 	if s := p.Summary(); len(p.Changes) > 0 {
 		t.line("%d to create, %d to update, %d to delete", s.Create, s.Update, s.Delete)
@@ -63,12 +63,8 @@ func (t printer) stage(p Plan, s Stage, o TextOptions) {
 		t.line("%s%s", head, fmt.Sprintf(format, args...))
 		head = indent
 	}
-	if w := p.Wait(s); w.Length > 0 {
-		when := "wait " + span(w.Length)
-		if at, ok := o.NotBefore[s]; ok {
-			when += ", not before " + at.UTC().Format("2006-01-02 15:04:05 UTC")
-		}
-		put("%s: %s", when, lower(w.Because))
+	if w := p.Wait(s); w.Because != "" {
+		put("%s: %s", due(w, o.NotBefore[s]), lower(w.Because))
 	}
 	name, typ := 0, 0
 	for _, c := range changes {
@@ -82,6 +78,23 @@ func (t printer) stage(p Plan, s Stage, o TextOptions) {
 			put("  %s", c.Why)
 		}
 	}
+}
+
+// due says when a stage may come: after a length of time, and not before a
+// moment, as far as that is known.
+func due(w Wait, notBefore time.Time) string {
+	when := "wait " + span(w.Length)
+	if notBefore.IsZero() {
+		notBefore = w.Until
+	}
+	if notBefore.IsZero() {
+		return when
+	}
+	at := "not before " + notBefore.UTC().Format("2006-01-02 15:04:05 UTC")
+	if w.Length == 0 {
+		return at
+	}
+	return when + ", " + at
 }
 
 // lower makes the first letter of a sentence small, and takes its dot.
@@ -197,8 +210,13 @@ func ascii(text string) string {
 	return b.String()
 }
 
-func (t printer) finding(f finding.Finding) {
+// finding prints a finding with its evidence and remedy; a note is one line,
+// unless the long form is asked for.
+func (t printer) finding(f finding.Finding, all bool) {
 	t.line("%-8s %s %s: %s", f.Severity, f.Code, ascii(f.Subject), ascii(f.Text))
+	if f.Severity == finding.Note && !all {
+		return
+	}
 	for _, e := range f.Evidence {
 		t.line("%s  %s", indent, short(e))
 	}

@@ -1,7 +1,6 @@
 package dnsplan
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,78 +15,101 @@ import (
 // exchanges, and would hold against the new ones.
 func (m *move) transport() {
 	m.lookSTS()
-	var pinned []string
+	if pinned := m.pinned(); len(pinned) > 0 {
+		m.find(finding.Note, finding.OldDANE, "the old server's certificate is pinned by DANE: keep these records right until it is shut down",
+			"mind them when the server renews its certificate", pinned...)
+		if m.moving {
+			m.lookDANE()
+		}
+	}
+	if m.moving {
+		m.lookSigned()
+	}
+}
+
+// pinned returns the names of the TLSA records for the old exchanges.
+func (m *move) pinned() []string {
+	var names []string
 	for _, host := range m.oldHosts() {
-		if name := "_25._tcp." + host; m.z.Holds(name) {
-			if s := m.get(name, dns.TypeTLSA); s != nil {
-				pinned = append(pinned, s.Name)
-			}
+		if name := "_25._tcp." + host; m.z.Holds(name) && m.get(name, dns.TypeTLSA) != nil {
+			names = append(names, name)
 		}
 	}
-	if len(pinned) > 0 {
-		m.find(finding.Note, finding.OldDANE, "the old server's certificate is pinned by DANE",
-			"keep these records right until the old server is shut down, also when it renews its certificate", pinned...)
-	}
+	return names
 }
 
-func (m *move) lookSTS() {
-	set := m.get("_mta-sts."+m.domain, dns.TypeTXT)
-	if !slices.ContainsFunc(zone.Texts(set), func(t string) bool { return strings.HasPrefix(t, "v=STSv1") }) {
-		return
-	}
-	m.lookPolicyHost()
-	if m.in.Policy == "" {
-		m.find(finding.Warn, finding.STSNotMeasured, "the domain has an MTA-STS policy, and nobody has looked at it: if it does not list the new exchanges, senders will refuse them",
-			"add the new exchanges to the policy, change its id, and plan again where it can be fetched", m.hosts()...)
-		return
-	}
-	p, err := mtasts.Parse(m.in.Policy)
-	if err != nil {
-		m.find(finding.Warn, finding.STSNotMeasured, "the MTA-STS policy cannot be read: "+zone.Escape(strings.TrimPrefix(err.Error(), "mtasts: ")),
-			"correct the policy, and change its id")
-		return
-	}
-	var refused []string
+// lookDANE tells when the protection that DANE gave ends with the switch.
+func (m *move) lookDANE() {
+	var bare []string
 	for _, host := range m.hosts() {
-		if !p.Admits(host) {
-			refused = append(refused, host)
+		data, err := m.ask(m.z, "_25._tcp."+host, dns.TypeTLSA)
+		switch {
+		case err != nil:
+			m.notMeasured("DANE of the new exchange " + host)
+		case len(data) == 0:
+			bare = append(bare, host)
 		}
 	}
-	if len(refused) == 0 || p.Mode == mtasts.None {
-		return
+	if len(bare) > 0 {
+		m.find(finding.Warn, finding.DANEEnds, "the old exchanges are protected by DANE, and the new ones are not: from the switch on senders encrypt only if nobody stops them",
+			"publish an MTA-STS policy for the new exchanges", bare...)
 	}
-	sev := finding.Warn
-	if p.Mode == mtasts.Enforce {
-		sev = finding.Block
-	}
-	m.find(sev, finding.STSRefusesNewMX, fmt.Sprintf("the MTA-STS policy (mode %s) does not list the new exchanges: senders that keep to it will not deliver to them", p.Mode),
-		"add them to the policy beside the old ones, change the id of "+"_mta-sts."+m.domain+", and wait until the old policy's max_age has passed", refused...)
 }
 
-// hosts returns the new exchanges.
-func (m *move) hosts() []string {
-	var hosts []string
-	for _, x := range wanted(m.need.MX) {
-		hosts = append(hosts, x.host)
-	}
-	return hosts
-}
+// daneHosts is where the exchanges live that Microsoft makes for DANE. They
+// are of use in a signed zone only.
+const daneHosts = "mx.microsoft"
 
-// lookPolicyHost finds a policy that would vanish with the old server: its
-// copies in senders' caches go on binding them, for up to a year.
-func (m *move) lookPolicyHost() {
-	name := "mta-sts." + m.domain
-	old, _ := m.oldAddresses()
-	addrs, err := m.addresses(m.z, name)
-	if err != nil {
-		m.notMeasured("addresses of " + name)
+// lookSigned tells when the new exchanges ask for DNSSEC and there is none.
+func (m *move) lookSigned() {
+	hosts := slices.DeleteFunc(m.hosts(), func(host string) bool { return !zone.Within(host, daneHosts) })
+	if len(hosts) == 0 {
 		return
 	}
-	for _, a := range addrs {
-		if slices.Contains(old, a) {
-			m.find(finding.Warn, finding.STSHostOld, "the MTA-STS policy is served by the old mail server: when that goes, senders keep the policy that they have",
-				"move "+name+" to a web server that stays before the old server is shut down", name+" "+a.String())
-			return
+	if m.in.Lookup == nil {
+		m.notMeasured("DNSSEC of " + m.in.Now.Origin)
+		return
+	}
+	// A DS stands in the zone above, so the zone itself cannot tell.
+	ds, err := m.in.Lookup(m.in.Now.Origin, dns.TypeDS)
+	switch {
+	case err != nil:
+		m.notMeasured("DNSSEC of " + m.in.Now.Origin)
+	case len(ds) == 0:
+		m.find(finding.Warn, finding.NotSigned, "the new exchanges are made for DANE, and the domain's zone is not signed: it works without that protection",
+			"turn DNSSEC on at the DNS host, on another day than the switch", hosts...)
+	}
+}
+
+// tlsReports asks senders to report failures of encryption, where they were
+// told to insist on it: nothing else would show that they refuse the new
+// exchanges.
+func (m *move) tlsReports() {
+	name := "_smtp._tls." + m.domain
+	var records []string
+	for _, text := range zone.Texts(m.get(name, dns.TypeTXT)) {
+		if strings.HasPrefix(text, "v=TLSRPTv1") {
+			records = append(records, text)
 		}
 	}
+	switch {
+	case len(records) == 0:
+		if m.moving && (m.hasSTS() || len(m.pinned()) > 0) && m.get(name, dns.TypeCNAME) == nil && len(m.cuts(name)) == 0 {
+			m.addText(name, "v=TLSRPTv1; rua="+strings.Join(m.reportURIs(), ","), "senders then report when they refuse an exchange for its encryption")
+		}
+	case len(records) > 1:
+		m.find(finding.Warn, finding.TLSReports, "the domain has several TLS-RPT records: senders then report to nobody", "leave one of them", escaped(records)...)
+	default:
+		if _, err := mtasts.Reports(records[0]); err != nil {
+			m.find(finding.Warn, finding.TLSReports, "the TLS-RPT record cannot be read", "write v=TLSRPTv1; rua=mailto:address", escaped(records)...)
+		}
+	}
+}
+
+func escaped(texts []string) []string {
+	safe := make([]string, len(texts))
+	for i, t := range texts {
+		safe[i] = zone.Escape(t)
+	}
+	return safe
 }

@@ -2,9 +2,12 @@ package dnsplan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/dnsplan/zone"
 )
 
 const (
@@ -18,29 +21,15 @@ const (
 // waits returns how long the stages of this domain have to wait. Only stages
 // that change something do.
 func (m *move) waits() []Wait {
-	var longest uint32
-	var slow string
 	has := make(map[Stage]bool)
 	for _, c := range m.changes {
 		has[c.Stage] = true
-		if c.Stage != Switch || c.Before == nil {
-			continue
-		}
-		ttl := c.Before.TTL
-		// The origin's TTL, since the present one may be the lowered one.
-		if o := m.in.Origin.Get(c.Before.Name, c.Before.Type); o != nil {
-			ttl = max(ttl, o.TTL)
-		}
-		if ttl > longest {
-			longest, slow = ttl, c.Before.Key().String()
-		}
 	}
 	var ws []Wait
-	if longest > 0 {
-		// A tenth more, rounded up to a second: clocks and caches are not exact.
-		seconds := (int64(longest)*11 + 9) / 10
-		ws = append(ws, Wait{Stage: Switch, Length: time.Duration(seconds) * time.Second,
-			Because: fmt.Sprintf("Caches may keep the old %s for its TTL of %s; a tenth is added.", slow, span(time.Duration(longest)*time.Second))})
+	if has[Switch] {
+		if w := m.expired(); w.Because != "" {
+			ws = append(ws, w)
+		}
 	}
 	if has[Retire] {
 		ws = append(ws, m.drained())
@@ -52,6 +41,78 @@ func (m *move) waits() []Wait {
 	return ws
 }
 
+// A lag is how long the world may go on without a change.
+type lag struct {
+	seconds uint32
+	because string
+	of      zone.RRset // without data
+}
+
+// expired returns the wait before the switch: until no cache holds anything
+// that prepare changed or the switch will change, nor the absence of a name
+// that prepare created, and no sender a policy that refuses the new exchanges.
+func (m *move) expired() Wait {
+	var longest lag
+	for _, c := range m.history {
+		if c.Zone != m.in.Now.Origin || c.Stage != Prepare && c.Stage != Switch || !zone.Within(c.RRset().Name, m.domain) {
+			continue
+		}
+		if l := m.lag(c); l.seconds > longest.seconds || l.seconds == longest.seconds && zone.Compare(l.of, longest.of) < 0 {
+			longest = l
+		}
+	}
+	w := Wait{Stage: Switch}
+	if longest.seconds > 0 {
+		// A tenth more, rounded up to a second: clocks and caches are not exact.
+		w.Length = time.Duration((int64(longest.seconds)*11+9)/10) * time.Second
+		w.Because = longest.because
+	}
+	if age := m.binds(m.in.Policy); age > w.Length {
+		w.Length = age
+		w.Because = fmt.Sprintf("Senders keep the enforced MTA-STS policy, which lacks the new exchanges, for its max_age of %s after it was last served.", span(age))
+	}
+	if until, because := m.policyExpires(); !until.IsZero() {
+		w.Until = until
+		w.Because = strings.TrimSpace(w.Because + " " + because)
+	}
+	return w
+}
+
+func (m *move) lag(c Change) lag {
+	k := c.RRset().Key()
+	of := zone.RRset{Name: k.Name, Type: k.Type}
+	if c.Before == nil {
+		if n := m.negative(); c.Stage == Prepare && n > 0 {
+			return lag{n, fmt.Sprintf("Caches may remember for %s that %s was not there; a tenth is added.", ttl(n), k.Name), of}
+		}
+		return lag{}
+	}
+	// The origin's TTL, since the present one may be the lowered one.
+	old := c.Before.TTL
+	if o := m.in.Origin.Get(k.Name, k.Type); o != nil {
+		old = max(old, o.TTL)
+	}
+	return lag{old, fmt.Sprintf("Caches may keep the old %s for its TTL of %s; a tenth is added.", k, ttl(old)), of}
+}
+
+// negative returns how long resolvers remember that a name is not there: the
+// lesser of the SOA's TTL and its last field (RFC 2308, section 5).
+func (m *move) negative() uint32 {
+	set := m.in.Now.Get(m.in.Now.Origin, dns.TypeSOA)
+	if set == nil {
+		return 0
+	}
+	rrs, err := set.RRs()
+	if err != nil || len(rrs) == 0 {
+		return 0
+	}
+	soa, ok := rrs[0].(*dns.SOA)
+	if !ok {
+		return 0
+	}
+	return min(set.TTL, soa.Minttl)
+}
+
 func (m *move) drained() Wait {
 	w := Wait{Stage: Retire, Length: drain, Because: "Senders keep what they could not deliver for up to five days, and some still know only the old server."}
 	if mx := m.in.Origin.Get(m.domain, dns.TypeMX); mx != nil {
@@ -61,6 +122,8 @@ func (m *move) drained() Wait {
 	}
 	return w
 }
+
+func ttl(seconds uint32) string { return span(time.Duration(seconds) * time.Second) }
 
 // span prints a length of time in its two largest units: 26h24m, 5d, 3s.
 func span(d time.Duration) string {

@@ -5,6 +5,7 @@ package mtasts
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,32 @@ const (
 	maxPolicy = 64 << 10
 	maxAge    = 31557600
 )
+
+// IsRecord reports whether text is an _mta-sts TXT record, readable or not.
+func IsRecord(text string) bool {
+	first, _, _ := strings.Cut(text, ";")
+	return strings.TrimRight(first, " \t") == "v=STSv1"
+}
+
+// WithID returns a record with another id and everything else as it was.
+func WithID(text, id string) string {
+	var fields []string
+	found := false
+	for field := range strings.SplitSeq(text, ";") {
+		name, _, ok := strings.Cut(strings.TrimSpace(field), "=")
+		switch {
+		case ok && name == "id" && found:
+			continue // only the first one counts
+		case ok && name == "id":
+			field, found = " id="+id, true
+		}
+		fields = append(fields, field)
+	}
+	if !found {
+		fields = slices.Insert(fields, 1, " id="+id)
+	}
+	return strings.Join(fields, ";")
+}
 
 // RecordID returns the id of an _mta-sts TXT record. Only records that begin
 // with the version count.

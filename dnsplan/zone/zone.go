@@ -92,6 +92,14 @@ func (z Zone) All() []RRset {
 	return all
 }
 
+// Each calls visit with every RRset, in no order. The data is the zone's own:
+// it is to be read only.
+func (z Zone) Each(visit func(RRset)) {
+	for _, s := range z.sets {
+		visit(s)
+	}
+}
+
 // Len returns the number of RRsets.
 func (z Zone) Len() int { return len(z.sets) }
 

@@ -3,4 +3,5 @@ package finding
 // How clients find the servers.
 const (
 	CalendarsStay Code = "MX060" // calendars and address books are announced and not moved
+	ClientHosts   Code = "MX061" // names that people's mail programs may use stay with the old server
 )

@@ -10,4 +10,7 @@ const (
 	DMARCRecordBroken    Code = "MX095" // the record has something a receiver stumbles over
 	FromUnusable         Code = "MX096" // From is missing, doubled, or names no one domain
 	SignatureUnsafe      Code = "MX097" // a signature that verifies but should not be relied on
+
+	ReportsUnheard      Code = "MX098" // DMARC reports go to nobody, or to a mailbox that moves
+	ReportsUnauthorised Code = "MX099" // reports go to a domain that has not agreed to take them
 )

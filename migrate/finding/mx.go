@@ -10,4 +10,6 @@ const (
 	FilteringGateway Code = "MX025" // a filtering service stands in front of the old server
 	OtherMX          Code = "MX026" // other names keep the old server as their MX
 	UnresolvableMX   Code = "MX027" // a new exchange has no address
+	SplitDelivery    Code = "MX028" // part of the mail goes to the provider already, part does not
+	ParkedDomain     Code = "MX029" // the domain declares that it has no mail at all
 )
