@@ -86,9 +86,12 @@ func digits(b []byte) bool {
 	return len(b) > 0
 }
 
+// slack is by how much clocks and time zones may differ.
+const slack = 24 * time.Hour
+
 // lineTime reads the time that a line begins with: RFC 3339, the short form of
 // journalctl, or the old one of syslog, which has no year and is taken for
-// the latest time that is not after newest.
+// the latest time that is not after newest. A time after that is not believed.
 func lineTime(line []byte, newest time.Time) (time.Time, bool) {
 	if len(line) > 64 {
 		line = line[:64]
@@ -98,7 +101,7 @@ func lineTime(line []byte, newest time.Time) (time.Time, bool) {
 		first, _, _ := strings.Cut(text, " ")
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700"} {
 			if t, err := time.Parse(layout, first); err == nil {
-				return t.UTC(), true
+				return t.UTC(), newest.IsZero() || !t.After(newest.Add(slack))
 			}
 		}
 		return time.Time{}, false
@@ -109,8 +112,7 @@ func lineTime(line []byte, newest time.Time) (time.Time, bool) {
 	// A leap day is no day of year 0 plus one, so the year is parsed along.
 	for year := newest.Year(); year > newest.Year()-5; year-- {
 		t, err := time.Parse("2006 "+time.Stamp, time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).Format("2006 ")+text[:len(time.Stamp)])
-		// Clocks and time zones differ by up to a day.
-		if err == nil && !t.After(newest.Add(24*time.Hour)) {
+		if err == nil && !t.After(newest.Add(slack)) {
 			return t, true
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emersion/go-smtp"
-
 	"github.com/mxmove/mxmove/migrate/probe"
 )
 
@@ -46,36 +44,5 @@ func TestGreetingRefusals(t *testing.T) {
 	}
 	if _, err := probe.Greeting(ctx, silent(t, ""), dial); !errors.Is(err, stop) {
 		t.Errorf("Greeting of a silent server, cancelled = %v, want %v", err, stop)
-	}
-}
-
-func TestRecipients(t *testing.T) {
-	t.Parallel()
-	srv := newSubmitter(t, false, false)
-	srv.refuse = map[string]error{
-		"gone@example.org": &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"},
-		"grey@example.org": &smtp.SMTPError{Code: 451, Message: "come back later"},
-	}
-	got, err := probe.Recipients(t.Context(), srv.addr, nil, []string{"anna@example.org", "gone@example.org", "grey@example.org"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []struct {
-		code              int
-		accepted, refused bool
-	}{{250, true, false}, {550, false, true}, {451, false, false}} {
-		if r := got[i]; r.Code != want.code || r.Accepted() != want.accepted || r.Refused() != want.refused {
-			t.Errorf("reply %+v, want %+v", r, want)
-		}
-	}
-	if srv.message != "" || srv.mailFrom != "" {
-		t.Errorf("sent %q from %q, want nothing from the null sender", srv.message, srv.mailFrom)
-	}
-	if _, err := probe.Recipients(t.Context(), srv.addr, nil, []string{"a@b>\r\nDATA"}); !errors.Is(err, probe.ErrArgument) {
-		t.Errorf("Recipients of no address = %v, want ErrArgument", err)
-	}
-	got, err = probe.Recipients(t.Context(), silent(t, "554 go away\r\n"), nil, []string{"anna@example.org"})
-	if err == nil || len(got) != 1 || got[0].Code != 0 || got[0].Accepted() {
-		t.Errorf("Recipients at a server that refuses = %+v, %v, want not asked", got, err)
 	}
 }
