@@ -100,6 +100,9 @@ func (m *Move) targetIMAP(p *provider.Provider) (*config.Endpoint, error) {
 	if e := m.Config.Target.IMAP; e != nil {
 		return e, nil
 	}
+	if p.NoIMAP != "" {
+		return nil, &config.Error{File: m.Config.File, Text: p.NoIMAP, Fix: "plan the DNS side with mxmove plan --dns"}
+	}
 	return m.providerHost(p.IMAP, "imap", "target.imap")
 }
 

@@ -16,6 +16,14 @@ import (
 // one, so that an upgrade in the middle of a move changes nothing unseen. The
 // finding says when this program knows other facts.
 func (r *run) provider() (*provider.Provider, *finding.Finding, error) {
+	p, drift, err := r.chosenProvider()
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.Located(provider.Vars(r.Config.Vars)), drift, nil
+}
+
+func (r *run) chosenProvider() (*provider.Provider, *finding.Finding, error) {
 	fresh, err := r.freshProvider()
 	if err != nil {
 		return nil, nil, err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -264,16 +263,10 @@ func mxOf(set *zone.RRset, records provider.Records) mxState {
 	if set == nil {
 		return mxOld
 	}
-	var theirs []string
-	for _, exchanges := range append([][]provider.Exchange{records.MX}, records.Also...) {
-		for _, x := range exchanges {
-			theirs = append(theirs, zone.Canonical(x.Host))
-		}
-	}
 	var states []mxState
 	for _, data := range set.Data {
 		host := zone.Canonical(data[strings.LastIndexByte(data, ' ')+1:])
-		if slices.Contains(theirs, host) {
+		if records.Theirs(host) {
 			states = append(states, mxNew)
 		} else {
 			states = append(states, mxOld)
