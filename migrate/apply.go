@@ -36,8 +36,16 @@ func (r *run) publish(ctx context.Context, changes []dnsplan.Change) error {
 				own = append(own, c)
 			}
 		}
-		if err := p.Publish(ctx, zone, own); err != nil {
-			return fmt.Errorf("publish to %s: %w", zone, err)
+		err := p.Publish(ctx, zone, own)
+		if sheet, ok := errors.AsType[*publish.SheetError](err); ok {
+			// A person does the rest; the servers are watched meanwhile.
+			r.sayLines(sheet.Sheet)
+			err = nil
+		} else if reminder, ok := p.(publish.Reminder); ok && err == nil {
+			r.say("%s", reminder.Remind(zone))
+		}
+		if err != nil {
+			return fmt.Errorf("publish to %s: %w", zone, r.fileError(err))
 		}
 		if err := r.state.AppendApplied(context.WithoutCancel(ctx), own); err != nil {
 			return err
@@ -93,21 +101,32 @@ func (r *run) visible(ctx context.Context, changes []dnsplan.Change) (bool, stri
 			return false, "", err
 		}
 		if !v.All() {
-			return false, lagging(v), nil
+			return false, r.lagging(ctx, v), nil
 		}
 	}
 	return true, "", nil
 }
 
-// lagging says which server does not show what yet.
-func lagging(v resolver.Visibility) string {
+// lagging says which server does not show what yet, and what may be wrong
+// where the publisher has an idea.
+func (r *run) lagging(ctx context.Context, v resolver.Visibility) string {
 	var texts []string
+	p, err := r.publisher()
+	explainer, _ := p.(publish.Explainer)
 	for _, s := range v.Servers {
 		switch {
 		case s.Err != nil:
 			texts = append(texts, fmt.Sprintf("%s: %v", s.Server, s.Err))
 		case len(s.Differences) > 0:
 			texts = append(texts, fmt.Sprintf("%s (serial %d) does not show %s yet", s.Server, s.Serial, s.Differences[0].Key.Name))
+			if explainer == nil || err != nil {
+				continue
+			}
+			for _, d := range s.Differences {
+				if text := explainer.Explain(ctx, v.Zone, d); text != "" && !slices.Contains(texts, d.Key.String()+": "+text) {
+					texts = append(texts, d.Key.String()+": "+text)
+				}
+			}
 		}
 	}
 	if len(texts) == 0 {

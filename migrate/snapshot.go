@@ -23,6 +23,7 @@ type view struct {
 	domain   string
 	zone     zone.Zone
 	findings []finding.Finding
+	floor    uint32 // the lowest TTL that the publisher takes
 }
 
 // A lens says how a snapshot is taken.
@@ -72,7 +73,7 @@ func (m *Move) readZone(domain string) (view, error) {
 	if err != nil {
 		return view{}, &config.Error{File: file, Text: err.Error(), Err: err}
 	}
-	return view{zone: z}, nil
+	return view{zone: z, floor: m.floor()}, nil
 }
 
 // askZone takes the snapshot the way the configuration says: by transfer, from
@@ -91,11 +92,21 @@ func (m *Move) askZone(ctx context.Context, client *resolver.Client, domain stri
 		defer f.Close()
 		src.File, src.FileName = f, file
 	}
+	floor := m.floor()
+	if src.AXFR == "" && src.File == nil {
+		all, err := m.listing(ctx, client, apex, l)
+		if err != nil {
+			return view{}, err
+		}
+		if all != nil {
+			src.Listing, floor = &all.Zone, all.TTLFloor
+		}
+	}
 	s, err := client.Snapshot(ctx, apex, src)
 	if err != nil {
 		return view{}, fmt.Errorf("snapshot of %s: %w", apex, err)
 	}
-	return view{zone: s.Zone, findings: s.Findings}, nil
+	return view{zone: s.Zone, findings: s.Findings, floor: floor}, nil
 }
 
 // names lists the owners that the provider's records will have, so that a

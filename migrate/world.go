@@ -12,14 +12,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mxmove/mxmove/dnsplan/publish"
 	"github.com/mxmove/mxmove/dnsplan/resolver"
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/migrate/config"
 )
-
-// ErrNoPublisher says that nobody was named who could change the zone.
-var ErrNoPublisher = errors.New("migrate: no publisher is configured; add dns.publisher to mxmove.yaml")
 
 // dial opens a connection, or the one that a rehearsal leads to instead.
 func (m *Move) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -56,27 +52,6 @@ func (m *Move) tsig(t *config.TSIG) (*resolver.TSIG, error) {
 		return nil, &config.Error{File: m.Config.File, Text: err.Error(), Fix: "the secret is base64, as in the server's key file"}
 	}
 	return key, nil
-}
-
-// publisher returns whoever takes the changes of the zone.
-func (m *Move) publisher() (publish.Publisher, error) {
-	p := m.Config.DNS.Publisher
-	switch {
-	case p.RFC2136 != nil:
-	case p.File != nil || p.Manual != nil:
-		return nil, &config.Error{File: m.Config.File, Text: "this publisher is not built yet", Fix: "use rfc2136"}
-	default:
-		return nil, ErrNoPublisher
-	}
-	u := &publish.RFC2136{Server: p.RFC2136.Server, Dial: m.dial, Log: m.o.Log}
-	if p.RFC2136.TSIG != nil {
-		key, err := m.tsig(p.RFC2136.TSIG)
-		if err != nil {
-			return nil, err
-		}
-		u.TSIG = key
-	}
-	return u, nil
 }
 
 func (m *Move) secret(s config.Secret) (string, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/resolver"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
 
@@ -28,10 +29,23 @@ var (
 	ErrNotApplied = errors.New("publish: not applied")
 )
 
+// A SheetError hands the changes to a person: nothing was written, and the
+// sheet says what to type where.
+type SheetError struct {
+	Zone  string
+	Sheet string // lines for a person
+}
+
+// Error says that a person is to write.
+func (e *SheetError) Error() string {
+	return "publish: the changes of " + e.Zone + " are to be typed by a person"
+}
+
 // A Publisher writes changes into one zone. Publish may be repeated: what is
 // already as it shall be is left alone. It returns a *StaleError when an RRset
 // is neither as the change expects it nor as it shall become, and then nothing
-// of that RRset was written. After a nil error the server shows every change;
+// of that RRset was written. A *SheetError leaves the writing to a person.
+// After a nil error the publisher's own copy of the zone shows every change;
 // other authoritative servers may still lag.
 type Publisher interface {
 	Publish(ctx context.Context, zone string, changes []dnsplan.Change) error
@@ -42,6 +56,35 @@ type Publisher interface {
 // to the zone.
 type Checker interface {
 	Check(ctx context.Context, zone string) error
+}
+
+// A Lister is a Publisher that knows the whole zone, so that a snapshot need
+// not guess names.
+type Lister interface {
+	List(ctx context.Context, zone string) (Listing, error)
+}
+
+// A Listing is a zone as its publisher has it. Opaque are the RRsets whose
+// answers the publisher makes up when asked, such as aliases and proxied
+// addresses: they are missing in the zone although name servers give an
+// answer, and whoever takes a snapshot asks for them.
+type Listing struct {
+	Zone     zone.Zone
+	Opaque   []zone.Key
+	TTLFloor uint32 // the lowest TTL that this zone takes; 0: any
+}
+
+// A Reminder is a Publisher after which a person has something to do before
+// the servers show the change. The text is one sentence.
+type Reminder interface {
+	Remind(zone string) string
+}
+
+// An Explainer is a Publisher that can say what went wrong when a server does
+// not show what was wanted, such as a name that was typed in the wrong
+// notation. It returns "" when nothing comes to mind.
+type Explainer interface {
+	Explain(ctx context.Context, zone string, d resolver.Difference) string
 }
 
 // Abilities say what a publisher can promise, so that the plan's words fit.

@@ -32,28 +32,6 @@ type TSIG struct {
 	Secret    Secret // base64
 }
 
-// A Publisher says who takes the changes. At most one field is set; the zero
-// value is no publisher at all.
-type Publisher struct {
-	RFC2136 *RFC2136
-	File    *ZoneFile
-	Manual  *Manual
-}
-
-// A RFC2136 is a name server that takes dynamic updates.
-type RFC2136 struct {
-	Server string
-	TSIG   *TSIG // nil: updates are not signed
-}
-
-// A ZoneFile is a master file that is edited in place.
-type ZoneFile struct {
-	Path string
-}
-
-// A Manual is a person who types the changes into a panel.
-type Manual struct{}
-
 func (r *reader) dns(dst *DNS) field {
 	return func(v value) {
 		r.object(v, map[string]field{
@@ -134,39 +112,4 @@ func (r *reader) keyName(dst *string) field {
 		}
 		*dst = name + "."
 	}
-}
-
-// publisher reads the one kind of publisher. The kinds that are known by name
-// only are told apart from slips.
-func (r *reader) publisher(dst *Publisher) field {
-	return func(v value) {
-		kinds := map[string]field{
-			"file": func(v value) {
-				dst.File = &ZoneFile{}
-				r.object(v, map[string]field{"path": r.path(&dst.File.Path)}, "path")
-			},
-			"manual": func(v value) {
-				dst.Manual = &Manual{}
-				r.object(v, nil)
-			},
-			"rfc2136": func(v value) {
-				dst.RFC2136 = &RFC2136{}
-				r.object(v, map[string]field{
-					"server": r.address(&dst.RFC2136.Server, 53),
-					"tsig":   r.tsig(&dst.RFC2136.TSIG),
-				}, "server")
-			},
-		}
-		for _, name := range []string{"cloudflare", "desec", "digitalocean", "gandi", "hetzner", "ovh", "route53"} {
-			kinds[name] = r.unbuilt
-		}
-		seen := r.object(v, kinds)
-		if len(seen) > 1 {
-			r.fail(v.at, `"publisher" has several kinds`, "keep one of them")
-		}
-	}
-}
-
-func (r *reader) unbuilt(v value) {
-	r.fail(v.at, fmt.Sprintf("the publisher %q is not built yet", v.key), "use rfc2136")
 }
