@@ -118,7 +118,7 @@ func (r *run) build(ctx context.Context, p *provider.Provider, o PlanOptions) (d
 	var inputs []dnsplan.Input
 	var found []finding.Finding
 	for _, v := range views {
-		in := dnsplan.Input{Domain: v.domain, Provider: p, Vars: r.vars(v.domain), Now: v.zone, Applied: applied}
+		in := dnsplan.Input{Domain: v.domain, Provider: p, Vars: r.vars(v.domain), Now: v.zone, Applied: applied, TTLFloor: v.floor}
 		if in.Origin, err = r.origin(v, applied); err != nil {
 			return dnsplan.Plan{}, nil, err
 		}
