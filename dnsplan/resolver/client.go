@@ -32,7 +32,8 @@ type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // A Client asks the DNS. The zero value asks the system's resolver and the
 // servers of the delegation. It may be used by several goroutines at once, and
-// holds no connection between two questions.
+// holds no connection between two questions. It must not be copied after the
+// first one.
 type Client struct {
 	Resolver string        // recursive resolver, "host:port"; "": the system's, from /etc/resolv.conf
 	Servers  []string      // authoritative servers to ask, the primary first; none: those of the delegation
@@ -41,6 +42,8 @@ type Client struct {
 	TSIG     *TSIG         // for transfers; nil: unsigned
 	TCP      bool          // ask over TCP only
 	Log      *slog.Logger  // nil: silent
+
+	memory memory // of servers that do not answer
 }
 
 // A Server is one address of an authoritative server.

@@ -22,10 +22,14 @@ func (c *Client) query(ctx context.Context, s Server, q dns.Question, recurse bo
 	if _, ok := dns.IsDomainName(q.Name); !ok {
 		return nil, fmt.Errorf("resolver: %q is no domain name", q.Name)
 	}
+	if err := c.memory.silence(s.Addr); err != nil {
+		return nil, noAnswer(q.Name, q.Qtype, s, err)
+	}
 	var last error
 	for attempt := range tries {
 		in, err := c.try(ctx, s, q, recurse)
 		if err == nil {
+			c.memory.heard(s.Addr)
 			return in, nil
 		}
 		if ctx.Err() != nil {
@@ -34,6 +38,7 @@ func (c *Client) query(ctx context.Context, s Server, q dns.Question, recurse bo
 		last = err
 		c.log().DebugContext(ctx, "dns query", "server", s.String(), "rrset", q.Name+" "+dns.TypeToString[q.Qtype], "attempt", attempt+1, "err", err)
 	}
+	c.memory.silent(s.Addr, last, silentFor*c.timeout())
 	return nil, noAnswer(q.Name, q.Qtype, s, last)
 }
 

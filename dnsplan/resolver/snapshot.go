@@ -59,7 +59,9 @@ func (c *Client) Snapshot(ctx context.Context, apex string, from Source) (Snapsh
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot of %s: %w", apex, err)
 	}
-	return seen.snapshot(apex, base), nil
+	snap := seen.snapshot(apex, base)
+	snap.Findings = append(snap.Findings, c.ancestry(ctx, apex, seen.primary)...)
+	return snap, nil
 }
 
 // base returns the whole zone where the source has it, or nil.
@@ -154,7 +156,10 @@ func (s survey) snapshot(apex string, base *zone.Zone) Snapshot {
 		snap.Servers = append(snap.Servers, state)
 	}
 	snap.HiddenKeys = s.primary.keys && !slices.ContainsFunc(snap.Zone.All(), func(set zone.RRset) bool {
-		return zone.Within(set.Name, "_domainkey."+s.primary.domain) && (set.Type == dns.TypeTXT || set.Type == dns.TypeCNAME)
+		return zone.Within(set.Name, "_domainkey."+s.primary.domain) && (set.Type == dns.TypeTXT || set.Type == dns.TypeCNAME || set.Type == dns.TypeNS)
 	})
+	if snap.HiddenKeys {
+		snap.Findings = append(snap.Findings, hiddenKeys(s.primary.domain))
+	}
 	return snap
 }

@@ -32,9 +32,14 @@ func names(z zone.Zone) []string {
 	return all
 }
 
+// codes leaves out that the zone of these tests hides a DKIM key, which has a
+// test of its own.
 func codes(fs []finding.Finding) string {
 	var all []string
 	for _, f := range fs {
+		if f.Code == finding.HiddenSelectors {
+			continue
+		}
 		all = append(all, fmt.Sprintf("%s %s %s", f.Code, f.Severity, f.Subject))
 	}
 	return strings.Join(all, "; ")
@@ -55,11 +60,11 @@ func TestSnapshotProbes(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("found %q\nwant %q", got, want)
 	}
-	if snap.Zone.Coverage != zone.Probed || snap.Zone.Serial != 50 || !snap.HiddenKeys || len(snap.Findings) != 0 || len(snap.Servers) != 2 {
+	if snap.Zone.Coverage != zone.Probed || snap.Zone.Serial != 50 || !snap.HiddenKeys || codes(snap.Findings) != "" || len(snap.Servers) != 2 {
 		t.Errorf("snapshot = %+v", snap)
 	}
 	for _, q := range w.outside.Queries() {
-		if q.Name != "example.org." && !strings.HasPrefix(q.Name, "ns") {
+		if zone.Within(q.Name, "example.org") && q.Name != "example.org." && !strings.HasPrefix(q.Name, "ns") {
 			t.Errorf("the shared resolver was asked for %s", q.Name)
 		}
 	}
@@ -111,7 +116,7 @@ func TestSnapshotKeepsDelegations(t *testing.T) {
 	if got := data(snap.Zone.Get("_tcp.example.org", dns.TypeNS)); got != "60 ns.other.example." {
 		t.Errorf("_tcp NS = %s, want the delegation", got)
 	}
-	if got := snap.Zone.Get("_imaps._tcp.example.org", dns.TypeSRV); got != nil || len(snap.Findings) != 0 {
+	if got := snap.Zone.Get("_imaps._tcp.example.org", dns.TypeSRV); got != nil || codes(snap.Findings) != "" {
 		t.Errorf("_imaps._tcp = %s, findings %s; want nothing", data(got), codes(snap.Findings))
 	}
 }
@@ -142,7 +147,7 @@ func TestSnapshotTransfers(t *testing.T) {
 	if got := data(snap.Zone.Get("example.org", dns.TypeTXT)); got != `3600 "v=spf1 mx" " -all" | "MS=ms123"` {
 		t.Errorf("TXT = %s, want the strings as served", got)
 	}
-	if len(snap.Findings) != 0 {
+	if codes(snap.Findings) != "" {
 		t.Errorf("findings = %v", snap.Findings)
 	}
 }

@@ -40,8 +40,10 @@ var (
 	tlsaTypes = []uint16{dns.TypeTLSA}
 	apexTypes = []uint16{dns.TypeNS, dns.TypeMX, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeCNAME, dns.TypeCAA}
 
-	hosts = []string{"mail", "imap", "smtp", "pop", "autodiscover", "autoconfig", "mta-sts"}
-	texts = []string{"_dmarc", "_mta-sts", "_smtp._tls", "default._bimi"}
+	hosts = []string{
+		"mail", "imap", "smtp", "pop", "pop3", "webmail", "autodiscover", "autoconfig", "ua-auto-config", "mta-sts",
+	}
+	texts = []string{"_dmarc", "_mta-sts", "_smtp._tls", "default._bimi", "_ua-auto-config"}
 	srvs  = []string{
 		"_autodiscover", "_imap", "_imaps", "_submission", "_submissions", "_pop3", "_pop3s",
 		"_sieve", "_caldav", "_caldavs", "_carddav", "_carddavs", "_jmap",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -129,6 +130,15 @@ func silent(v *view) finding.Finding {
 		Text:     fmt.Sprintf("%s gives no answer about %s", v.server, v.apex),
 		Evidence: []string{v.err.Error()},
 		Fix:      "repair the server or take it out of the delegation: a change counts as visible only when every server shows it",
+	}
+}
+
+func hiddenKeys(domain string) finding.Finding {
+	return finding.Finding{
+		Severity: finding.Note, Code: finding.HiddenSelectors, Subject: strings.TrimSuffix(domain, "."),
+		Text:     "the domain has DKIM keys under selectors that were not found: the DNS cannot list them",
+		Evidence: []string{"_domainkey." + domain + " exists"},
+		Fix:      "give a transfer or a zone file as dns.snapshot, or look for s= in the DKIM-Signature of recent mail",
 	}
 }
 

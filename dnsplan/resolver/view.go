@@ -49,7 +49,9 @@ func (v *view) begin(ctx context.Context) {
 	v.asked[set.Key()] = true
 	q := dns.Question{Name: "_domainkey." + v.domain, Qtype: dns.TypeTXT}
 	in, err := v.client.query(ctx, v.server, q, false)
-	v.keys = err != nil || in.Rcode != dns.RcodeNameError
+	if v.err = err; err == nil {
+		v.keys = in.Rcode != dns.RcodeNameError
+	}
 }
 
 // ask puts the probes to the server, a few at a time, each only once.

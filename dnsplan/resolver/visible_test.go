@@ -121,7 +121,7 @@ func TestAddressesWithoutRoute(t *testing.T) {
 			t.Errorf("%s: Visible = %+v, %v; want %d servers, all %v", tt.name, v, err, tt.servers, tt.all)
 		}
 		snap := snapshot(t, w, resolver.Source{})
-		if len(snap.Servers) != tt.servers || (len(snap.Findings) == 0) != tt.all {
+		if len(snap.Servers) != tt.servers || (codes(snap.Findings) == "") != tt.all {
 			t.Errorf("%s: Snapshot = %+v, %s", tt.name, snap.Servers, codes(snap.Findings))
 		}
 	}
