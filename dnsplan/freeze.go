@@ -63,9 +63,9 @@ func (m *move) retireSenders() {
 	for _, host := range unknown {
 		m.notMeasured("addresses of the old exchange " + host)
 	}
-	frozen := m.frozen()
+	frozen, theirs := m.frozen(), m.rules()
 	r := records[0].Without(func(t spf.Term) bool {
-		if t.Name != "ip4" && t.Name != "ip6" || t.Qualifier != spf.Pass {
+		if t.Name != "ip4" && t.Name != "ip6" || t.Qualifier != spf.Pass || slices.ContainsFunc(theirs, t.Equal) {
 			return false
 		}
 		return slices.ContainsFunc(frozen, t.Equal) || t.Net.IsSingleIP() && slices.Contains(old, t.Net.Addr())

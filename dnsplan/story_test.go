@@ -40,7 +40,7 @@ type story struct {
 //	*.domain      optional, for a zone of that name: the mail domain in it
 //	world         records outside of the zone as a master file; without it
 //	              nothing can be looked up
-//	provider      a name of the catalogue, or provider.yaml
+//	provider      a name of the catalogue, or provider.yaml, or provider.json
 //	vars          name = value, repeated for lists
 //	options       coverage, ttl, ttl_floor
 //	policy        the MTA-STS policy as served
@@ -195,12 +195,14 @@ func (s story) served(t *testing.T) []dnsplan.Served {
 
 func (s story) provider(t *testing.T) *provider.Provider {
 	t.Helper()
-	if own := s.file("provider.yaml"); own != nil {
-		p, err := provider.Parse("provider.yaml", own)
-		if err != nil {
-			t.Fatal(err)
+	for _, name := range []string{"provider.yaml", "provider.json"} {
+		if own := s.file(name); own != nil {
+			p, err := provider.Parse(name, own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
 		}
-		return p
 	}
 	p, err := provider.Load(strings.TrimSpace(string(s.file("provider"))))
 	if err != nil {

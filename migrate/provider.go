@@ -23,6 +23,7 @@ func (r *run) provider() (*provider.Provider, *finding.Finding, error) {
 	return p.Located(provider.Vars(r.Config.Vars)), drift, nil
 }
 
+// chosenProvider returns it as its file has it, variables and all.
 func (r *run) chosenProvider() (*provider.Provider, *finding.Finding, error) {
 	fresh, err := r.freshProvider()
 	if err != nil {

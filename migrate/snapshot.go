@@ -121,7 +121,7 @@ func names(domain string, p *provider.Provider, vars provider.Vars) []string {
 		return nil
 	}
 	var owners []string
-	for _, r := range slices.Concat(records.DKIM, records.Verify, records.Discovery) {
+	for _, r := range slices.Concat(records.DKIM, records.Verify, records.Sending, records.Discovery) {
 		owners = append(owners, r.Name)
 	}
 	return owners
