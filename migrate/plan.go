@@ -9,12 +9,15 @@ import (
 	"os"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/provider"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/probe"
 	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -29,7 +32,8 @@ type PlanOptions struct {
 // the accounts stand.
 type Document struct {
 	dnsplan.Document
-	Accounts []AccountState `json:"accounts"`
+	Accounts   []AccountState `json:"accounts"`
+	Reputation []probe.Mark   `json:"reputation"` // of who has sent until now; none where nobody was asked
 
 	Zones []zone.Zone `json:"-"` // what the plan was made from, one for each domain
 }
@@ -88,14 +92,12 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	if drift != nil {
 		plan.Findings = append(plan.Findings, *drift)
 	}
-	doc := Document{Document: plan.Document(), Accounts: []AccountState{}}
+	doc := Document{Document: plan.Document(), Accounts: []AccountState{}, Reputation: []probe.Mark{}}
 	for _, in := range inputs {
 		doc.Zones = append(doc.Zones, in.Now)
 	}
-	if !o.DNSOnly {
-		if err := r.survey(ctx, p, accounts, &doc); err != nil {
-			return doc, err
-		}
+	if err := r.askAround(ctx, p, o, accounts, inputs, &doc); err != nil {
+		return doc, err
 	}
 	finding.Sort(doc.Findings)
 	doc.Summary = summary(doc)
@@ -150,6 +152,27 @@ func (r *run) saveSnapshot(v view) error {
 		return fmt.Errorf("snapshot of %s: %w", v.zone.Origin, err)
 	}
 	return r.state.SaveSnapshot(v.zone.Origin, data)
+}
+
+// askAround asks the accounts how they stand and the world what it thinks of
+// the old server, both at once: one waits for mail servers, the other for DNS.
+func (r *run) askAround(ctx context.Context, p *provider.Provider, o PlanOptions, accounts []mailbox.Account, inputs []dnsplan.Input, doc *Document) error {
+	var g errgroup.Group
+	if !o.Offline {
+		g.Go(func() (err error) {
+			doc.Reputation, err = r.reputation(ctx, inputs)
+			return err
+		})
+	}
+	var err error
+	if !o.DNSOnly {
+		err = r.survey(ctx, p, accounts, doc)
+	}
+	if err := errors.Join(err, g.Wait()); err != nil {
+		return err
+	}
+	doc.Findings = append(doc.Findings, probe.ReputationFindings(doc.Reputation)...)
+	return context.Cause(ctx)
 }
 
 // survey tries every login, counts what there is to copy, and adds what the

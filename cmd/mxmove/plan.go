@@ -12,6 +12,7 @@ import (
 	"github.com/mxmove/mxmove/dnsplan/export"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
+	"github.com/mxmove/mxmove/migrate/probe"
 	"github.com/mxmove/mxmove/migrate/state"
 )
 
@@ -24,7 +25,8 @@ func newPlan(a *app) *cobra.Command {
 		Short: "Say what would change, when, and what is in the way",
 		Long: `plan is the dry run. It reads DNS, both IMAP servers and every account, and says
 what would change, in which stage, not before when, and what is in the way.
-Nothing outside .mxmove is written.
+Nothing outside .mxmove is written. Blocklists are asked about the old server's
+addresses and the domain, but not with --offline.
 
 --format takes one stage home instead, for those who keep their DNS as code; a
 plan that something blocks is not handed out.
@@ -100,6 +102,9 @@ func (a *app) printPlan(cmd *cobra.Command, m *migrate.Move, doc migrate.Documen
 	if err := dnsplan.Text(a.term.out, plan, dnsplan.TextOptions{Why: a.verbose}); err != nil {
 		return err
 	}
+	if a.verbose {
+		printReputation(a.term.out, doc.Reputation)
+	}
 	if dnsOnly {
 		return nil
 	}
@@ -121,6 +126,26 @@ func printAccounts(w io.Writer, accounts []migrate.AccountState) {
 				fmt.Fprintf(w, "      %s: %s\n", e.side, clean(e.err.Error()))
 			}
 		}
+	}
+}
+
+// printReputation writes what each list and each look said, the clean and the
+// unknown too. What is bad stands among the findings anyway.
+func printReputation(w io.Writer, marks []probe.Mark) {
+	if len(marks) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nwhat receivers think of the old server and the domain\n")
+	for _, m := range marks {
+		what := m.Check
+		if m.List != "" {
+			what = m.List
+		}
+		effect := ""
+		if m.Moving != "" {
+			effect = fmt.Sprintf("  (moving: %s, a smarthost: %s)", m.Moving, m.Smarthost)
+		}
+		fmt.Fprintf(w, "  %-8s %-24s %-24s %s%s\n", m.Result, clean(m.Subject), what, clean(m.Text), effect)
 	}
 }
 

@@ -58,6 +58,19 @@ $TTL 300
 ns1 IN A 203.0.113.54
 out IN A 203.0.113.20
 `},
+	{"2.0.192.in-addr.arpa.", `
+$TTL 300
+@  IN SOA ns1.example.org. hostmaster.example.org. 1 3600 600 86400 60
+@  IN NS  ns1.example.org.
+10 IN PTR mail.example.org.
+`},
+	// One blocklist that is healthy, and has nobody on it but its test point.
+	{"zen.spamhaus.org.", `
+$TTL 60
+@  IN SOA ns1.elsewhere.example. hostmaster.elsewhere.example. 1 3600 600 86400 60
+@  IN NS  ns1.elsewhere.example.
+2.0.0.127 IN A 127.0.0.2
+`},
 }
 
 // sourceIP is where the provider's mail comes from.
