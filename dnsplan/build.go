@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/mxmove/mxmove/dnsplan/mtasts"
 	"github.com/mxmove/mxmove/dnsplan/provider"
 	"github.com/mxmove/mxmove/dnsplan/spf"
 	"github.com/mxmove/mxmove/dnsplan/zone"
@@ -39,6 +40,19 @@ type Input struct {
 	Policy   string
 	NoPolicy string
 	Served   []Served
+}
+
+// PolicyID returns the id of the domain's MTA-STS record as it is now, "" where
+// there is none.
+func (in Input) PolicyID() string {
+	set := in.Now.Get("_mta-sts."+in.Domain, dns.TypeTXT)
+	for _, text := range zone.Texts(set) {
+		if mtasts.IsRecord(text) {
+			id, _ := mtasts.RecordID(text)
+			return id
+		}
+	}
+	return ""
 }
 
 // A Served is an MTA-STS policy that was seen at a time.

@@ -29,17 +29,6 @@ func (m *move) stsRecord() (*zone.RRset, int) {
 	})
 }
 
-// stsID returns the id of the record as it is now, "" where there is none.
-func (m *move) stsID() string {
-	set, at := m.stsRecord()
-	if at < 0 {
-		return ""
-	}
-	text, _ := zone.JoinTXT(set.Data[at])
-	id, _ := mtasts.RecordID(text)
-	return id
-}
-
 // hasSTS reports whether senders are told to look for a policy.
 func (m *move) hasSTS() bool {
 	if _, at := m.stsRecord(); at >= 0 {
@@ -114,7 +103,7 @@ func (m *move) policyID() {
 	if at < 0 || err != nil {
 		return
 	}
-	id := m.stsID()
+	id := m.in.PolicyID()
 	i := slices.IndexFunc(m.in.Served, func(s Served) bool { return s.ID == id && !sameSTS(s.Text, m.in.Policy) })
 	if i < 0 {
 		return

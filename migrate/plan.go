@@ -131,6 +131,9 @@ func (r *run) build(ctx context.Context, p *provider.Provider, o PlanOptions) (d
 			}
 			in.Lookup = lookup(ctx, client)
 		}
+		if err := r.hearPolicy(ctx, &in, o); err != nil {
+			return dnsplan.Plan{}, nil, err
+		}
 		inputs, found = append(inputs, in), append(found, v.findings...)
 		if !o.DNSOnly {
 			if err := r.saveSnapshot(v); err != nil {
@@ -213,7 +216,7 @@ func (r *run) due(ctx context.Context, doc *Document) error {
 		if err != nil {
 			return err
 		}
-		if at, _ := notBefore(plan, s.Stage, seen.At); ok && s.WaitSeconds > 0 {
+		if at, _ := notBefore(plan, s.Stage, seen.At); ok && (s.WaitSeconds > 0 || s.Until != nil) {
 			doc.Stages[i].NotBefore = &at
 		}
 	}

@@ -138,13 +138,17 @@ func (r *run) putStage(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Sta
 	return r.observe(ctx, seenStage, string(stage), "")
 }
 
-// restarts reports whether changes set back the wait for the switch: only what
-// the switch changes has to leave the caches first. A DKIM key that came later
-// does not, nor what was in effect before.
+// restarts reports whether changes set back the wait for the switch: what was
+// there before them has to leave the caches first, and so has what the switch
+// changes. A name that is new, such as a DKIM key that came later, does not
+// set it back, nor what was in effect before.
 func restarts(plan dnsplan.Plan, changes, before []dnsplan.Change) bool {
 	for _, c := range changes {
 		if slices.ContainsFunc(before, func(b dnsplan.Change) bool { return sameChange(b, c) }) {
 			continue
+		}
+		if c.Before != nil {
+			return true
 		}
 		for _, later := range plan.Stage(dnsplan.Switch) {
 			if c.RRset().Key() == later.RRset().Key() {

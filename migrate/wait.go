@@ -15,7 +15,8 @@ import (
 const maxSkew = 5 * time.Minute
 
 // notBefore returns when the stage may be published: its longest wait after
-// the moment at which every authoritative server showed the stage before it.
+// the moment at which every authoritative server showed the stage before it,
+// and not before what was served in the past has lost its force.
 // The zero time means that it has not been shown yet, so nothing runs down.
 func notBefore(plan dnsplan.Plan, stage dnsplan.Stage, shown time.Time) (time.Time, string) {
 	if shown.IsZero() {
@@ -27,7 +28,7 @@ func notBefore(plan dnsplan.Plan, stage dnsplan.Stage, shown time.Time) (time.Ti
 			longest = w
 		}
 	}
-	return shown.Add(longest.Length), clause(longest.Because)
+	return longest.Due(shown), clause(longest.Because)
 }
 
 // clause turns a sentence into the part of another one.
