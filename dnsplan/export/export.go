@@ -148,6 +148,11 @@ func whole(name string) bool {
 func heading(p dnsplan.Plan, stage dnsplan.Stage) []string {
 	lines := []string{fmt.Sprintf("stage %s of the move of %s to %s, planned %s",
 		stage, p.Domain, p.Provider, p.Made.UTC().Format("2006-01-02 15:04:05 UTC"))}
+	for _, before := range dnsplan.Stages[:slices.Index(dnsplan.Stages, stage)] {
+		if len(p.Stage(before)) > 0 {
+			lines = append(lines, fmt.Sprintf("the stage %s comes first, and is not published yet", before))
+		}
+	}
 	if w := p.Wait(stage); w.Length > 0 {
 		lines = append(lines, fmt.Sprintf("not before %s have passed since the stage before was seen everywhere: %s", w.Length, w.Because))
 	}

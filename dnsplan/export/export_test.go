@@ -30,6 +30,16 @@ func TestFragment(t *testing.T) {
 	})
 }
 
+func TestHeadingTellsWhatComesFirst(t *testing.T) {
+	t.Parallel()
+	for _, format := range export.Formats {
+		first, second := write(t, format, awkward(t), dnsplan.Prepare), write(t, format, awkward(t), dnsplan.Switch)
+		if strings.Contains(first, "comes first") || !strings.Contains(second, "the stage prepare comes first") || !strings.Contains(second, "26h0m0s") {
+			t.Errorf("%s: prepare begins\n%.300s\nand switch\n%.300s", format, first, second)
+		}
+	}
+}
+
 // one returns a plan with one change in its prepare stage.
 func one(before, after *zone.RRset) dnsplan.Plan {
 	c := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Prepare, Action: dnsplan.Update, Before: before, After: after}
