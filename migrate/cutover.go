@@ -140,7 +140,12 @@ func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Find
 	if err != nil {
 		return nil, nil, err
 	}
-	results := append(cutoverGates(facts), findingGates(found)...)
+	results := append(cutoverGates(facts), findingGates(otherThanAddresses(found))...)
+	addresses, err := r.addressGates(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	results = append(results, addresses...)
 	if len(r.Config.DNS.Servers) > 0 {
 		results = append(results, unmeasured("servers", finding.ServersChosen,
 			"dns.servers names the servers to ask, so nobody knows whether the world's see the change",

@@ -99,6 +99,11 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	if err := r.askAround(ctx, p, o, accounts, inputs, &doc); err != nil {
 		return doc, err
 	}
+	if !o.DNSOnly {
+		if err := r.surveyAddresses(ctx, p, phase, &doc); err != nil {
+			return doc, err
+		}
+	}
 	finding.Sort(doc.Findings)
 	doc.Summary = summary(doc)
 	if err := r.due(ctx, &doc); err != nil || o.DNSOnly {

@@ -63,7 +63,7 @@ func (r *run) before(ctx context.Context, command string, plan dnsplan.Plan, sta
 	if err != nil {
 		return nil, nil, err
 	}
-	results := append([]step.Result{clockGate(Facts{Now: r.o.Clock.Now(), Newest: newest})}, findingGates(found)...)
+	results := append([]step.Result{clockGate(Facts{Now: r.o.Clock.Now(), Newest: newest})}, findingGates(otherThanAddresses(found))...)
 	taken, err := r.tried(ctx, command, results)
 	if err != nil {
 		return results, taken, err

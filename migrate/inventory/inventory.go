@@ -83,7 +83,7 @@ type Set struct {
 	Observed   []Observation
 	CatchAll   []Wildcard
 	Unlisted   []Unlisted
-	Domains    []string // every domain that Postfix takes mail for, moved or not
+	Domains    []string // every domain that Postfix takes mail for, moved or not, but for the machine's own names
 	Delimiter  string   // the characters of recipient_delimiter
 
 	Logged      bool // a log was read, so that silence says something

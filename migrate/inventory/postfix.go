@@ -98,7 +98,9 @@ func (p *postfix) read() {
 		names, whole := p.domains(string(c))
 		open = open || !whole
 		for _, name := range names {
-			p.b.domain(name)
+			if !p.itself(name) {
+				p.b.domain(name)
+			}
 			classes[name] = append(classes[name], c)
 		}
 	}
@@ -120,6 +122,13 @@ func (p *postfix) read() {
 			p.accepted(domain, c, certain)
 		}
 	}
+}
+
+// itself reports whether a name is the machine's own and not a domain that
+// anybody has an address in.
+func (p *postfix) itself(name string) bool {
+	label, _, _ := strings.Cut(name, ".")
+	return label == "localhost" || strings.EqualFold(name, p.conf.get("myhostname")) && !p.b.moves(name)
 }
 
 // relayedBy reports whether a parent of a domain is in relay_domains, which

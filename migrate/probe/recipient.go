@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/emersion/go-smtp"
 )
@@ -74,22 +76,22 @@ func ControlAddress(domain string) string { return NewToken() + "@" + domain }
 // null sender, and ended by RSET. Nothing is ever sent. A Reply for every
 // recipient is returned, also beside an error; the error says why the rest was
 // not asked, and is a *ReplyError where the exchanger does not talk to us.
+// What is no address, or one beyond ASCII, is not asked for and no error.
 // Acceptance is a hint, since some servers bounce later; refusal is a fact.
 func Recipients(ctx context.Context, addr, control string, recipients []string, o RecipientOptions) (Sounding, error) {
 	s := Sounding{Exchanger: addr, Control: Reply{Recipient: control, Answer: NotAsked}}
-	for _, to := range append([]string{control}, recipients...) {
-		if err := checkAddress(to); err != nil {
-			return s, err
+	err := checkAddress(control)
+	if err != nil {
+		return s, err
+	}
+	s.Replies = make([]Reply, len(recipients))
+	asked := []*Reply{&s.Control}
+	for i, to := range recipients {
+		s.Replies[i] = Reply{Recipient: to, Answer: NotAsked}
+		if checkAddress(to) == nil && ascii(to) {
+			asked = append(asked, &s.Replies[i])
 		}
 	}
-	for _, to := range recipients {
-		s.Replies = append(s.Replies, Reply{Recipient: to, Answer: NotAsked})
-	}
-	asked := []*Reply{&s.Control}
-	for i := range s.Replies {
-		asked = append(asked, &s.Replies[i])
-	}
-	var err error
 	for again := true; again && len(asked) > 0; {
 		before := len(asked)
 		asked, err = o.connection(ctx, addr, asked)
@@ -156,6 +158,10 @@ func ask(c *smtp.Client, r *Reply) error {
 		return nil // this one was answered; the next will tell
 	}
 	return nil
+}
+
+func ascii(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // A stopError ended the pause: the caller wants no more.

@@ -52,8 +52,12 @@ func TestRecipients(t *testing.T) {
 	if srv.message != "" || srv.mailFrom != "" {
 		t.Errorf("sent %q from %q, want nothing from the null sender", srv.message, srv.mailFrom)
 	}
-	if _, err := probe.Recipients(t.Context(), srv.addr, "c@example.org", []string{"a@b>\r\nDATA"}, quick); !errors.Is(err, probe.ErrArgument) {
-		t.Errorf("Recipients of no address = %v, want ErrArgument", err)
+	s, err = probe.Recipients(t.Context(), srv.addr, "nobody@example.org", []string{"a@b>\r\nDATA", "j\u00f6rg@example.org", "anna@example.org"}, quick)
+	if err != nil || s.Replies[0].Answer != probe.NotAsked || s.Replies[1].Answer != probe.NotAsked || s.Replies[2].Answer != probe.Taken {
+		t.Errorf("Recipients among no addresses = %+v, %v, want the last alone asked for", s.Replies, err)
+	}
+	if _, err := probe.Recipients(t.Context(), srv.addr, "a@b>\r\nDATA", nil, quick); !errors.Is(err, probe.ErrArgument) {
+		t.Errorf("Recipients with no address as control = %v, want ErrArgument", err)
 	}
 }
 
