@@ -1,6 +1,7 @@
 package dnsplan_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,8 @@ func console(p *provider.Provider, verified bool) provider.Vars {
 	for _, v := range p.Variables {
 		switch {
 		case !v.Required && !verified, v.Default != "":
+		case len(v.Choices) > 0:
+			vars[v.Name] = []string{slices.Sorted(maps.Keys(v.Choices))[0]}
 		case v.Example == "":
 			vars[v.Name] = []string{"shown-by-the-console"}
 		case strings.HasPrefix(v.Example, "v=DKIM1"):

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +80,8 @@ func TestCatalogueIsDetected(t *testing.T) {
 		vars := make(provider.Vars)
 		for _, v := range p.Variables {
 			switch {
+			case len(v.Choices) > 0:
+				vars[v.Name] = []string{slices.Sorted(maps.Keys(v.Choices))[0]}
 			case v.Example != "" && v.Default == "":
 				vars[v.Name] = []string{v.Example}
 			case v.Required:

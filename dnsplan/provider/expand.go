@@ -35,7 +35,10 @@ func (e *VariableError) Error() string {
 		if v.Where != "" {
 			line += "; find it in: " + v.Where
 		}
-		if v.Example != "" {
+		switch {
+		case v.Reason == "missing" && len(v.Choices) > 0:
+			line += " (one of " + strings.Join(slices.Sorted(maps.Keys(v.Choices)), ", ") + ")"
+		case v.Example != "":
 			line += " (like " + v.Example + ")"
 		}
 		lines = append(lines, line)

@@ -51,6 +51,8 @@ var others = map[string]string{
 	"gmail": "google", "gsuite": "google", "workspace": "google", "googleworkspace": "google",
 	"m365": "microsoft365", "o365": "microsoft365", "office365": "microsoft365", "outlook": "microsoft365",
 	"exchange": "microsoft365", "microsoft": "microsoft365", "protonmail": "proton", "custom": "generic",
+	"ovh": "ovhcloud", "yandex": "yandex360", "namecheap": "privateemail", "tutanota": "tuta", "apple": "icloud",
+	"zohomail": "zoho", "1and1": "ionos", "1und1": "ionos", "awsworkmail": "workmail", "amazon": "workmail",
 }
 
 // Nearest returns the name of the catalogue that name was probably meant to

@@ -89,6 +89,9 @@ func TestLoadUnknown(t *testing.T) {
 		{"office-365", "microsoft365"},
 		{"m365", "microsoft365"},
 		{"mailbox.org", "mailboxorg"},
+		{"ovh", "ovhcloud"},
+		{"Yandex", "yandex360"},
+		{"forwardemail.net", "forwardemail"},
 		{"zzzzzzzzzz", ""},
 		{strings.Repeat("x", 10000), ""},
 	}
