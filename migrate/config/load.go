@@ -102,7 +102,8 @@ func (r *reader) provider(c *Config) field {
 		if !ok {
 			return
 		}
-		if strings.ContainsAny(s, `/\`) || strings.HasSuffix(s, ".yaml") || strings.HasSuffix(s, ".yml") {
+		ext := filepath.Ext(s)
+		if strings.ContainsAny(s, `/\`) || ext == ".yaml" || ext == ".yml" || ext == ".json" {
 			c.ProviderFile = r.resolve(s)
 			return
 		}

@@ -96,6 +96,33 @@ func TestLoadEveryKey(t *testing.T) {
 	}
 }
 
+// TestLoadProvider tells files from names: a Domain Connect template is JSON.
+func TestLoadProvider(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ value, name, file string }{
+		{"google", "google", ""},
+		{"Google", "google", ""},
+		{"own.yaml", "", "own.yaml"},
+		{"own.yml", "", "own.yml"},
+		{"template.json", "", "template.json"},
+		{"./sub/template.json", "", "sub/template.json"},
+		{"./google", "", "google"},
+	}
+	for _, tt := range tests {
+		c, err := config.Load(write(t, "mxmove.yaml", "domain: example.org\nprovider: "+tt.value+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := tt.file
+		if file != "" {
+			file = filepath.Join(c.Dir, file)
+		}
+		if c.Provider != tt.name || c.ProviderFile != file {
+			t.Errorf("provider %s = %q, %q, want %q, %q", tt.value, c.Provider, c.ProviderFile, tt.name, file)
+		}
+	}
+}
+
 func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	c, err := config.Load(write(t, "mxmove.yaml", "domain: example.org.\nprovider: ./own.yaml\nsync:\n  # memory: 1GiB\ninventory:\n"))
