@@ -135,6 +135,48 @@ func TestOwnZone(t *testing.T) {
 	})
 }
 
+// TestFromOneToAnother moves the finished zone of every provider to every
+// other. Nothing stands in the way but a selector that both have.
+func TestFromOneToAnother(t *testing.T) {
+	t.Parallel()
+	finished := make(map[string]zone.Zone)
+	plan := func(p *provider.Provider, z zone.Zone) dnsplan.Plan {
+		in := dnsplan.Input{Domain: "example.org", Provider: p, Vars: console(p, true), Now: z, Lookup: everyHost}
+		plan, err := dnsplan.Build([]dnsplan.Input{in}, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan
+	}
+	var ps []*provider.Provider
+	for _, name := range provider.Names() {
+		p, err := provider.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Refuse == "" {
+			empty := zone.New("example.org", zone.File)
+			finished[name] = dnsplan.Apply(empty, plan(p, empty).Changes)
+			ps = append(ps, p)
+		}
+	}
+	for _, from := range ps {
+		for _, to := range ps {
+			moved := plan(to, finished[from.Name])
+			checkZone(t, dnsplan.Harden, dnsplan.Apply(finished[from.Name], moved.Changes))
+			if from == to && len(moved.Changes) > 0 {
+				t.Errorf("%s to itself: %v", from.Name, describe(moved.Changes))
+			}
+			for _, f := range moved.Findings {
+				both := f.Code == finding.DKIMCollision && finished[from.Name].At(f.Subject) != nil
+				if f.Severity == finding.Block && !both {
+					t.Errorf("%s to %s is blocked: %+v", from.Name, to.Name, f)
+				}
+			}
+		}
+	}
+}
+
 // TestOffersSurvive puts what a provider only offers into its finished zone,
 // as an owner may: the plan leaves it alone, whatever it thinks of it.
 func TestOffersSurvive(t *testing.T) {

@@ -284,6 +284,8 @@ func (e *expander) records(section Section) []Record {
 				e.refuse(e.used(r.Value), value, "%q is not a host name", printable(value))
 			case r.Type == "CNAME":
 				to = append(to, Record{Name: absolute(name), Type: r.Type, Value: absolute(value), form: e.form(r.Value)})
+			case r.Type == "TXT" && single(value):
+				e.refuse(e.used(r.Value), value, "%q is a policy of which a name has one only; it cannot be put beside what is there", printable(value))
 			case r.Type == "SRV" && !service(value):
 				e.refuse(e.used(r.Value), value, "%q is not an SRV record", printable(value))
 			default:
@@ -336,6 +338,13 @@ func (e *expander) used(text string) Var {
 		}
 	}
 	return Var{Name: text}
+}
+
+// single reports whether a text is of a kind that a name has once. A second
+// SPF or DMARC record makes both invalid.
+func single(text string) bool {
+	text = strings.ToLower(strings.TrimSpace(text))
+	return strings.HasPrefix(text, "v=spf1") || strings.HasPrefix(text, "v=dmarc1") || strings.HasPrefix(text, "v=stsv1") || strings.HasPrefix(text, "v=tlsrptv1")
 }
 
 func service(value string) bool {

@@ -2,6 +2,9 @@ package provider
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -61,15 +64,23 @@ func (p *Provider) Weak() []string {
 // checkFacts refuses dates and words that are none. A file of the user's own
 // is his word, and may leave source and date out.
 func (s source) checkFacts(p *Provider) error {
-	for _, f := range p.Facts() {
+	facts := slices.DeleteFunc(p.Facts(), func(f SectionFact) bool { return strings.HasPrefix(f.Section, "offers ") })
+	for i, o := range p.Offers {
+		facts = append(facts, SectionFact{fmt.Sprintf("offers[%d]", i), o.Fact})
+	}
+	for _, f := range facts {
+		at := f.Section + "."
+		if f.Section == "refuse" || f.Section == "no_imap" {
+			at = "" // beside the reason
+		}
 		if f.Confidence != "" && !f.Low() {
-			return s.at(f.Section+".confidence", "confidence is low, or left out")
+			return s.at(at+"confidence", "confidence is low, or left out")
 		}
 		if f.Checked == "" {
 			continue
 		}
 		if _, err := time.Parse(time.DateOnly, f.Checked); err != nil {
-			return s.at(f.Section+".checked", "checked is a date such as 2026-11-24")
+			return s.at(at+"checked", "checked is a date such as 2026-11-24")
 		}
 	}
 	return nil

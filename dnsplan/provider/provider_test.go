@@ -225,6 +225,7 @@ func TestExpandRefuses(t *testing.T) {
 		{"not a host", generic, provider.Vars{"mx": {"a b.example"}}, []string{"not a preference"}},
 		{"not a host either", generic, provider.Vars{"mx": {"10 a_b..example"}}, []string{"not a host name"}},
 		{"tag in an address", generic, provider.Vars{"mx": {"a.example"}, "rua": {"a@b.example; p=reject"}}, []string{"rua: "}},
+		{"SPF as verification", generic, provider.Vars{"mx": {"a.example"}, "verify": {"V=spf1 include:a.example -all"}}, []string{"verify: ", "a policy of which a name has one only"}},
 		{"empty", generic, provider.Vars{"mx": {""}}, []string{"mx: empty"}},
 	}
 	for _, tt := range tests {

@@ -178,6 +178,8 @@ func TestVariableErrors(t *testing.T) {
 		{"confidence of a choice", "variables:\n  - {name: r, where: x, choices: {a: {confidence: high}}}\n", "confidence is low, or left out"},
 		{"default of a variable", "variables:\n  - {name: a, where: x, default: '%b%'}\n  - {name: b, where: x}\n", "a default may use what a choice sets"},
 		{"confidence", "spf: {include: x.example, confidence: some}\n", "confidence is low, or left out"},
+		{"confidence of an offer", "offers:\n  - {name: a, text: b}\n  - {name: c, text: d, confidence: some}\n", "p.yaml:8:36: confidence is low"},
+		{"date of a reason", "no_imap: never\nchecked: then\n", "p.yaml:7:10: checked is a date"},
 		{"rule", "spf: {rules: [all]}\n", "is not a mechanism such as ip4"},
 		{"offer without a word", "offers:\n  - {name: a}\n", "an offer says what it is good for"},
 		{"offer of a type", "offers:\n  - {name: a, text: b, records: [{name: a, type: SOA, value: b}]}\n", "type is one of"},
