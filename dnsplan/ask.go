@@ -142,7 +142,8 @@ func exchanges(s *zone.RRset) []exchangeOf {
 }
 
 // oldHosts returns the hosts that took the mail at first: the exchanges, or
-// the domain itself when there were none (RFC 5321, section 5.1).
+// the domain itself when there were none (RFC 5321, section 5.1). An exchange
+// of the provider is none of them, even when it stood among them.
 func (m *move) oldHosts() []string {
 	if !m.moved {
 		return nil
@@ -153,7 +154,7 @@ func (m *move) oldHosts() []string {
 	}
 	var hosts []string
 	for _, x := range xs {
-		if x.host != "." && !slices.Contains(hosts, x.host) {
+		if x.host != "." && !m.need.Theirs(x.host) && !slices.Contains(hosts, x.host) {
 			hosts = append(hosts, x.host)
 		}
 	}

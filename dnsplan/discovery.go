@@ -12,7 +12,7 @@ import (
 
 // The names by which mail clients find their servers.
 var (
-	discoveryHosts    = []string{"autodiscover", "autoconfig"}
+	discoveryHosts    = []string{"autodiscover", "autoconfig", "ua-auto-config"}
 	discoveryServices = []string{
 		"_autodiscover._tcp", "_imap._tcp", "_imaps._tcp", "_pop3._tcp", "_pop3s._tcp",
 		"_submission._tcp", "_submissions._tcp", "_sieve._tcp", "_jmap._tcp",
@@ -99,6 +99,11 @@ func (m *move) stale(wanted []zone.Key) {
 					m.remove(s.Key(), why)
 				}
 			}
+		}
+	}
+	if name := "_ua-auto-config." + m.domain; !kept(name) {
+		if s := m.get(name, dns.TypeTXT); s != nil {
+			m.remove(s.Key(), why)
 		}
 	}
 	for _, label := range discoveryServices {

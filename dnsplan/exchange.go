@@ -124,7 +124,7 @@ func (m *move) lookMX() {
 	case null && !m.parked():
 		m.find(finding.Warn, finding.NullMX, "the domain declares today that it takes no mail (RFC 7505)",
 			"make sure that the domain is meant to have mail; the switch replaces the record", now.Data...)
-	case len(xs) == 0 && (m.get(m.domain, dns.TypeA) != nil || m.get(m.domain, dns.TypeAAAA) != nil):
+	case len(xs) == 0 && !m.parked() && (m.get(m.domain, dns.TypeA) != nil || m.get(m.domain, dns.TypeAAAA) != nil):
 		m.find(finding.Warn, finding.ImplicitMX, "there is no MX: mail goes to the address of the domain itself until now",
 			"make sure that the server there is the source; the switch adds the MX")
 	case m.atTarget(now) && !slices.EqualFunc(tiers(xs), tiers(wanted(m.need.MX)), slices.Equal):
@@ -134,7 +134,7 @@ func (m *move) lookMX() {
 		m.find(finding.Block, finding.ParkedDomain, "the domain declares that it neither sends nor takes mail; moving it turns mail on",
 			"accept this finding if the domain shall have mail from now on")
 	}
-	if ours := m.theirs(xs); m.moving && len(ours) > 0 {
+	if m.moving && slices.ContainsFunc(xs, func(x exchangeOf) bool { return m.need.Theirs(x.host) }) {
 		m.find(finding.Warn, finding.SplitDelivery, "part of the mail goes to "+m.in.Provider.Title+" already, and part does not: an exchange takes mail whatever its preference is",
 			"the switch replaces the whole set", now.Data...)
 	}
@@ -160,14 +160,6 @@ func (m *move) parked() bool {
 	return len(policies) == 1 && policies[0].Policy == dmarc.Reject && len(xs) == 0
 }
 
-// theirs returns the exchanges that are the provider's.
-func (m *move) theirs(xs []exchangeOf) []exchangeOf {
-	return slices.DeleteFunc(slices.Clone(xs), func(x exchangeOf) bool {
-		one := zone.RRset{Name: m.domain, Type: dns.TypeMX, Data: []string{fmt.Sprintf("%d %s", x.pref, x.host)}}
-		return !m.ours(&one)
-	})
-}
-
 // lookExchanges judges the hosts of the MX set.
 func (m *move) lookExchanges(xs []exchangeOf) {
 	var bad, gateways, routing []string
@@ -181,8 +173,8 @@ func (m *move) lookExchanges(xs []exchangeOf) {
 		switch {
 		case m.moving && zone.Within(host, emailRouting):
 			routing = append(routing, x.host)
-		case m.moving && isGateway(host):
-			gateways = append(gateways, x.host)
+		case m.moving && provider.Gateway(host) != "":
+			gateways = append(gateways, x.host+" ("+provider.Gateway(host)+")")
 		}
 	}
 	if len(bad) > 0 {
@@ -200,17 +192,6 @@ func (m *move) lookExchanges(xs []exchangeOf) {
 
 // emailRouting is where Cloudflare's forwarding service lives.
 const emailRouting = "mx.cloudflare.net"
-
-// gateways are suffixes of services that filter mail and hand it on.
-var gateways = []string{
-	"pphosted.com", "ppe-hosted.com", "mimecast.com", "barracudanetworks.com", "messagelabs.com",
-	"hornetsecurity.com", "antispamcloud.com", "trendmicro.com", "trendmicro.eu", "iphmx.com",
-	"mailcontrol.com", "fireeyecloud.com", "hydra.sophos.com", "mxlogic.net", "retarus.com",
-}
-
-func isGateway(host string) bool {
-	return slices.ContainsFunc(gateways, func(g string) bool { return zone.Within(host, g) })
-}
 
 // lookOthers finds names besides the domain that have the old server as MX.
 func (m *move) lookOthers() {

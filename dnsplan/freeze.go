@@ -36,7 +36,7 @@ func (m *move) freeze(r spf.Record) spf.Record {
 		}
 		var names []string
 		for _, x := range exchanges(m.get(m.domain, dns.TypeMX)) {
-			if x.host != "." {
+			if x.host != "." && !m.need.Theirs(x.host) {
 				names = append(names, x.host)
 			}
 		}

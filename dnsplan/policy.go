@@ -222,7 +222,10 @@ func (m *move) lookPolicy(r dmarc.Record) {
 		text = "the DMARC policy is p=" + string(p) + ": it judges the provider's mail from the first message, so prove alignment before anybody sends"
 	}
 	if r.DKIM == dmarc.Strict || r.SPF == dmarc.Strict {
-		text = strings.TrimPrefix(text+"; it asks for strict alignment, that is for the very same domain in DKIM and the envelope", "; ")
+		if text != "" {
+			text += "; "
+		}
+		text += "the DMARC record asks for strict alignment, that is for the very same domain in DKIM and the envelope"
 	}
 	if text != "" {
 		m.find(finding.Note, finding.DMARCEnforced, text, "run mxmove check dmarc after prepare", r.String())

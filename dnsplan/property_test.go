@@ -8,6 +8,7 @@ import (
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/dmarc"
+	"github.com/mxmove/mxmove/dnsplan/mtasts"
 	"github.com/mxmove/mxmove/dnsplan/spf"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
@@ -117,7 +118,7 @@ func checkForeign(t *testing.T, stage dnsplan.Stage, first, now zone.Zone, p dns
 			continue
 		}
 		for _, data := range s.Data {
-			if text, err := zone.JoinTXT(data); err == nil && !spf.Is(text) && !dmarc.Is(text) && !slices.Contains(is.Data, data) {
+			if text, err := zone.JoinTXT(data); err == nil && !spf.Is(text) && !dmarc.Is(text) && !mtasts.IsRecord(text) && !slices.Contains(is.Data, data) {
 				t.Errorf("after %s, %s has lost %s", stage, s.Key(), data)
 			}
 		}
