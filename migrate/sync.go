@@ -78,7 +78,11 @@ func (r *run) sync(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 	if err != nil {
 		return result, err
 	}
-	if len(o.Accounts) == 0 && !r.o.DryRun {
+	if r.o.DryRun {
+		r.say("dry run: %s would be sent", Plural(result.Sent, "message"))
+		return result, result.Err()
+	}
+	if len(o.Accounts) == 0 {
 		if err := r.rememberCopy(ctx, began, result); err != nil {
 			return result, err
 		}
