@@ -73,6 +73,9 @@ func TestStories(t *testing.T) {
 				checkStages(t, s.inputs, p)
 			}
 			s.compare(t, file, "want.txt", text.Bytes())
+			if n := bytes.Count(text.Bytes(), []byte("\n")); strings.Contains(file, "clean_domain") && n > 15 {
+				t.Errorf("the plan of a clean domain has %d lines, want one screen", n)
+			}
 			if s.file("want.json") != nil {
 				s.compare(t, file, "want.json", indented(t, p))
 			}

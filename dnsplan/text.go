@@ -66,17 +66,75 @@ func (t printer) stage(p Plan, s Stage, o TextOptions) {
 	if w := p.Wait(s); w.Because != "" {
 		put("%s: %s", due(w, o.NotBefore[s]), lower(w.Because))
 	}
+	rs := rows(changes, !o.Why)
 	name, typ := 0, 0
-	for _, c := range changes {
-		name, typ = max(name, len(c.RRset().Name)), max(typ, len(c.RRset().TypeName()))
+	for _, r := range rs {
+		name, typ = max(name, len(r.name)), max(typ, len(r.typ))
 	}
+	for _, r := range rs {
+		for _, l := range r.lines {
+			put("%c %-*s %-*s  %s", l.sign, name, r.name, typ, r.typ, l.text)
+		}
+		if o.Why && r.why != "" {
+			put("  %s", r.why)
+		}
+	}
+}
+
+// A row is a change as it is printed, or several of them.
+type row struct {
+	name, typ, why string
+	lines          []printed
+}
+
+// manyAliases is how many new CNAMEs of one kind are printed in one line:
+// providers sign with three or four keys at once, and a plan fits a screen.
+const manyAliases = 3
+
+// rows returns changes as rows. Grouped, new CNAMEs beside each other below
+// one name are one row, {a,b,c}.example.org, with their targets in that order.
+func rows(changes []Change, grouped bool) []row {
+	var rs []row
+	for len(changes) > 0 {
+		n := 1
+		if grouped {
+			n = aliases(changes)
+		}
+		rs = append(rs, rowOf(changes[:n]))
+		changes = changes[n:]
+	}
+	return rs
+}
+
+// aliases returns how many changes from the first on make one row.
+func aliases(changes []Change) int {
+	n := 0
 	for _, c := range changes {
-		for _, l := range lines(c) {
-			put("%c %-*s %-*s  %s", l.sign, name, c.RRset().Name, typ, c.RRset().TypeName(), l.text)
+		s, first := c.RRset(), changes[0].RRset()
+		if c.Action != Create || s.Type != dns.TypeCNAME || parent(s.Name) != parent(first.Name) {
+			break
 		}
-		if o.Why && c.Why != "" {
-			put("  %s", c.Why)
-		}
+		n++
+	}
+	if n < manyAliases {
+		return 1
+	}
+	return n
+}
+
+func rowOf(changes []Change) row {
+	first := changes[0].RRset()
+	if len(changes) == 1 {
+		return row{first.Name, first.TypeName(), changes[0].Why, lines(changes[0])}
+	}
+	var labels, targets []string
+	for _, c := range changes {
+		label, _, _ := strings.Cut(c.RRset().Name, ".")
+		labels, targets = append(labels, label), append(targets, data(c.After))
+	}
+	return row{
+		name: "{" + strings.Join(labels, ",") + "}." + parent(first.Name), typ: first.TypeName(),
+		lines: []printed{{'+', strings.Join(targets, ", ")}},
 	}
 }
 
