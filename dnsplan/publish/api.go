@@ -62,18 +62,28 @@ func (c rest) call(ctx context.Context, method, path string, body, into any) (ht
 			return nil, fmt.Errorf("%s: %w", c.vendor, err)
 		}
 	}
+	var header http.Header
+	err := c.repeat(ctx, method, func() (err error) {
+		header, err = c.once(ctx, method, path, data, into)
+		return err
+	})
+	return header, err
+}
+
+// repeat makes a request until it has an answer, or is not worth another try.
+func (c rest) repeat(ctx context.Context, method string, request func() error) error {
 	for try := 1; ; try++ {
-		header, err := c.once(ctx, method, path, data, into)
+		err := request()
 		if err == nil {
-			return header, nil
+			return nil
 		}
 		pause, again := c.pause(ctx, method, try, err)
 		if !again {
-			return header, err
+			return err
 		}
 		c.log().DebugContext(ctx, "api retry", "server", c.vendor, "attempt", try, "err", err)
 		if err := c.sleep(ctx, pause); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

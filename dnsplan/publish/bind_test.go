@@ -51,28 +51,13 @@ zone "example.org" {
 // and a secondary that is told of every change. Both end with the test.
 func startBIND(t *testing.T) (primary, secondary string) {
 	t.Helper()
-	named := findNamed(t)
+	named := program(t, "bind9", "named", "/usr/sbin/named", "/usr/local/sbin/named")
 	p1, p2 := freePort(t), freePort(t)
 	startNamed(t, named, p1, exampleZone, fmt.Sprintf(
 		`type primary; allow-update { key "key."; }; allow-transfer { key "key."; }; notify explicit; notify-delay 0; also-notify { 127.0.0.1 port %s; };`, p2))
 	startNamed(t, named, p2, "", fmt.Sprintf(
 		`type secondary; primaries { 127.0.0.1 port %s key "key."; }; allow-notify { 127.0.0.1; }; allow-transfer { key "key."; }; masterfile-format text;`, p1))
 	return "127.0.0.1:" + p1, "127.0.0.1:" + p2
-}
-
-// findNamed returns BIND's program, or skips the test with the reason.
-func findNamed(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"named", "/usr/sbin/named", "/usr/local/sbin/named"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("MXMOVE_TEST_REAL") != "" {
-		t.Fatal("named is not installed (package bind9), and MXMOVE_TEST_REAL is set")
-	}
-	t.Skip("named is not installed (package bind9)")
-	return ""
 }
 
 // freePort returns a port that was free for TCP and UDP a moment ago.

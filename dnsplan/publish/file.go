@@ -210,6 +210,9 @@ func proves(text string, before zone.Zone, changes []dnsplan.Change, path string
 	if err == nil {
 		err = same(got, want, dns.TypeSOA)
 	}
+	if err == nil {
+		err = lonely(got, changes)
+	}
 	if err != nil {
 		return &FileError{File: path, Text: "the file cannot be edited line by line (" + err.Error() + "); nothing was written", Fix: "make the changes of this stage by hand (mxmove plan shows them)"}
 	}
@@ -221,4 +224,16 @@ func (p *File) now() time.Time {
 		return p.Now()
 	}
 	return time.Now()
+}
+
+// lonely refuses a CNAME beside other data (RFC 1034, section 3.6.2): a server
+// would not load the zone.
+func lonely(z zone.Zone, changes []dnsplan.Change) error {
+	for _, c := range changes {
+		name := c.RRset().Name
+		if z.Get(name, dns.TypeCNAME) != nil && len(z.At(name)) > 1 {
+			return fmt.Errorf("%s would have a CNAME beside other data", name)
+		}
+	}
+	return nil
 }

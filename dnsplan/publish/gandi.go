@@ -71,7 +71,7 @@ func (p *Gandi) read(ctx context.Context, apex string) (*book, error) {
 		}
 		// A server that knows no pages gives the same answer again.
 		total, err := strconv.Atoi(header.Get("Total-Count"))
-		if len(sets) < each || len(seen) == before || err == nil && len(seen) >= total {
+		if len(seen) == before || err == nil && len(seen) >= total || err != nil && len(sets) < each {
 			return b, nil
 		}
 	}

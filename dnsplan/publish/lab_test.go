@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -35,10 +36,11 @@ func read(t *testing.T, text string) zone.Zone {
 }
 
 // A site is one way to serve a zone: a publisher for it, a publisher whose
-// credentials are wrong, and the address to read it from.
+// credentials are wrong where there are any, and the zone as it stands.
 type site struct {
 	publisher, stranger publish.Publisher
-	addr                string
+	zone                func(t *testing.T) zone.Zone
+	panel               *panel // behind an API, or nil
 }
 
 func labSite(t *testing.T) site {
@@ -63,16 +65,18 @@ func rfc2136Site(addr string) site {
 	return site{
 		publisher: &publish.RFC2136{Server: addr, TSIG: &key, Timeout: time.Second},
 		stranger:  &publish.RFC2136{Server: addr, TSIG: &wrong, Timeout: time.Second},
-		addr:      addr,
+		zone:      func(t *testing.T) zone.Zone { return transfer(t, addr) },
 	}
 }
 
-func (s site) zone(t *testing.T) zone.Zone {
+func transfer(t *testing.T, addr string) zone.Zone {
 	t.Helper()
 	c := resolver.Client{TSIG: &key}
-	z, err := c.Transfer(t.Context(), "example.org", s.addr, nil)
+	z, err := c.Transfer(t.Context(), "example.org", addr, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return z
 }
+
+func noSleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }

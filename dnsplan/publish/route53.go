@@ -58,7 +58,7 @@ func (p *Route53) client(ctx context.Context) (*route53.Client, error) {
 		return nil, err // the address
 	}
 	o := route53.Options{
-		Region: "us-east-1", HTTPClient: bounded{c}, RetryMaxAttempts: maxTries,
+		Region: "us-east-1", HTTPClient: bounded{c}, Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: p.AccessKey, SecretAccessKey: p.SecretKey, SessionToken: p.SessionToken}, nil
 		}),
@@ -76,9 +76,13 @@ func (p *Route53) find(ctx context.Context, c *route53.Client, apex string) (str
 			return p.named(ctx, c, apex, id)
 		}
 	}
-	out, err := c.ListHostedZonesByName(ctx, &route53.ListHostedZonesByNameInput{DNSName: aws.String(apex)})
+	var out *route53.ListHostedZonesByNameOutput
+	err := p.ask(ctx, func() (err error) {
+		out, err = c.ListHostedZonesByName(ctx, &route53.ListHostedZonesByNameInput{DNSName: aws.String(apex)})
+		return err
+	})
 	if err != nil {
-		return "", p.failure(err)
+		return "", err
 	}
 	var public []string
 	private := 0
@@ -105,10 +109,14 @@ func (p *Route53) find(ctx context.Context, c *route53.Client, apex string) (str
 
 // named checks a zone id that somebody wrote down.
 func (p *Route53) named(ctx context.Context, c *route53.Client, apex, id string) (string, error) {
-	out, err := c.GetHostedZone(ctx, &route53.GetHostedZoneInput{Id: aws.String(id)})
+	var out *route53.GetHostedZoneOutput
+	err := p.ask(ctx, func() (err error) {
+		out, err = c.GetHostedZone(ctx, &route53.GetHostedZoneInput{Id: aws.String(id)})
+		return err
+	})
 	switch {
 	case err != nil:
-		return "", p.failure(err)
+		return "", err
 	case out.HostedZone == nil || zone.Canonical(aws.ToString(out.HostedZone.Name)) != apex:
 		return "", fmt.Errorf("route53: %w: the zone %s is not %s", ErrRefused, p.rest().shown(id), apex)
 	case out.HostedZone.Config != nil && out.HostedZone.Config.PrivateZone:
@@ -129,9 +137,13 @@ func (p *Route53) read(ctx context.Context, apex string) (*book, error) {
 	b := newBook(apex, id, 0)
 	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(id), MaxItems: aws.Int32(300)}
 	for range maxPages {
-		out, err := c.ListResourceRecordSets(ctx, in)
+		var out *route53.ListResourceRecordSetsOutput
+		err := p.ask(ctx, func() (err error) {
+			out, err = c.ListResourceRecordSets(ctx, in)
+			return err
+		})
 		if err != nil {
-			return nil, p.failure(err)
+			return nil, err
 		}
 		for _, s := range out.ResourceRecordSets {
 			awsEnter(b, s)
@@ -183,11 +195,18 @@ func (p *Route53) write(ctx context.Context, b *book, due []live) error {
 	}
 	// That the batch is PENDING at first does no harm: the list shows it at
 	// once, and whether the servers do is asked of the servers.
-	_, err = c.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
-		HostedZoneId: aws.String(b.id),
-		ChangeBatch:  &types.ChangeBatch{Changes: append(deletes, creates...)},
+	return p.rest().repeat(ctx, http.MethodPost, func() error {
+		_, err := c.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String(b.id),
+			ChangeBatch:  &types.ChangeBatch{Changes: append(deletes, creates...)},
+		})
+		return p.failure(err)
 	})
-	return p.failure(err)
+}
+
+// ask reads, with further tries where the server is in trouble.
+func (p *Route53) ask(ctx context.Context, request func() error) error {
+	return p.rest().repeat(ctx, http.MethodGet, func() error { return p.failure(request()) })
 }
 
 func awsChange(action types.ChangeAction, s zone.RRset, values []string) types.Change {
@@ -281,8 +300,10 @@ func (p *Route53) failure(err error) error {
 		return fmt.Errorf("route53: %w: %s", ErrUnavailable, c.shown(err.Error()))
 	}
 	e := &statusError{vendor: "route53", method: "call", code: resp.HTTPStatusCode(), kind: ErrUnavailable, text: c.shown(api.ErrorCode() + ": " + api.ErrorMessage())}
-	busy := strings.Contains(api.ErrorCode(), "Throttl") || api.ErrorCode() == "PriorRequestNotComplete"
-	if e.code < 500 && !busy {
+	switch {
+	case strings.Contains(api.ErrorCode(), "Throttl") || api.ErrorCode() == "PriorRequestNotComplete":
+		e.code = http.StatusTooManyRequests // Amazon says 400
+	case e.code < 500 && e.code != http.StatusTooManyRequests:
 		e.kind = ErrRefused
 	}
 	return e
