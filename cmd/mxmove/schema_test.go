@@ -143,6 +143,7 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	m.prints("providers", "providers", "google")
 	m.prints("status", "status")
 	m.prints("report", "report")
+	m.prints("handout", "handout", "users")
 	m.prints("plan", "plan", "--dns")
 	m.prints("plan", "plan")
 	m.prints("status", "status")

@@ -20,13 +20,13 @@ type builder struct {
 	moved     []string
 	addresses map[string]*Address
 	wild      map[string]*Wildcard
-	domains   map[string]bool
+	classes   map[string][]string
 	missed    []Unlisted
 	delimiter string
 }
 
 func newBuilder(domains []string) *builder {
-	return &builder{moved: domains, addresses: make(map[string]*Address), wild: make(map[string]*Wildcard), domains: make(map[string]bool)}
+	return &builder{moved: domains, addresses: make(map[string]*Address), wild: make(map[string]*Wildcard), classes: make(map[string][]string)}
 }
 
 // moves reports whether a domain is one of those that move.
@@ -74,9 +74,10 @@ func (b *builder) catchAll(domain, source string) {
 	}
 }
 
-func (b *builder) domain(name string) {
-	if len(b.domains) < maxDomains {
-		b.domains[name] = true
+// domain notes a domain and the parameter that names it.
+func (b *builder) domain(name, parameter string) {
+	if len(b.classes) < maxDomains && !slices.Contains(b.classes[name], parameter) {
+		b.classes[name] = append(b.classes[name], parameter)
 	}
 }
 
@@ -89,7 +90,7 @@ func (b *builder) unlisted(what, why, fix string) {
 }
 
 func (b *builder) set() *Set {
-	s := &Set{Unlisted: b.missed, Domains: slices.Sorted(maps.Keys(b.domains)), Delimiter: b.delimiter}
+	s := &Set{Unlisted: b.missed, Domains: slices.Sorted(maps.Keys(b.classes)), Classes: b.classes, Delimiter: b.delimiter}
 	for _, name := range slices.Sorted(maps.Keys(b.addresses)) {
 		s.Configured = append(s.Configured, *b.addresses[name])
 	}

@@ -86,6 +86,10 @@ type Set struct {
 	Domains    []string // every domain that Postfix takes mail for, moved or not, but for the machine's own names
 	Delimiter  string   // the characters of recipient_delimiter
 
+	// Classes are the parameters of Postfix that name a domain, such as
+	// "mydestination".
+	Classes map[string][]string
+
 	Logged      bool // a log was read, so that silence says something
 	Since, Last time.Time
 }

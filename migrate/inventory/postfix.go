@@ -99,7 +99,7 @@ func (p *postfix) read() {
 		open = open || !whole
 		for _, name := range names {
 			if !p.itself(name) {
-				p.b.domain(name)
+				p.b.domain(name, string(c))
 			}
 			classes[name] = append(classes[name], c)
 		}
