@@ -9,7 +9,6 @@ import (
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/zone"
-	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -108,19 +107,13 @@ func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.S
 		return nil, nil, err
 	}
 	f.Asked = true
-	results := []step.Result{clockGate(f), quietGate(f), balanceGate(f), rrsetGate(f), reportsGate(plan, stage)}
+	heard, err := r.reportFacts(ctx, plan, stage, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	results := []step.Result{clockGate(f), quietGate(f), balanceGate(f), rrsetGate(f), reportsGate(heard)}
 	taken, err := r.tried(ctx, "close", results)
 	return results, taken, err
-}
-
-// reportsGate asks whether the old server still sends as the domain, before
-// its addresses leave the SPF record. Only aggregate reports could tell.
-func reportsGate(plan dnsplan.Plan, stage dnsplan.Stage) step.Result {
-	if !changesSPF(plan, stage) {
-		return pass("reports", "no sender is taken out of SPF")
-	}
-	return unmeasured("reports", finding.GateReports, "nobody knows whether the old server still sends as the domain: DMARC reports are not read yet",
-		`look at its mail log and at the reports, then pass with --accept `+string(finding.GateReports)+`="..."`)
 }
 
 // changesSPF reports whether the stage changes an SPF record other than its

@@ -110,7 +110,8 @@ func (m *Move) read(ctx context.Context, fn func(*run) error) error {
 }
 
 func (m *Move) stateOptions() state.Options {
-	return state.Options{Schemas: []state.Schema{{Name: "journal", Migrations: journal.Schema}}, Now: m.o.Clock.Now, Log: m.o.Log}
+	schemas := []state.Schema{{Name: "journal", Migrations: journal.Schema}, {Name: reportsName, Migrations: reportSchema}}
+	return state.Options{Schemas: schemas, Now: m.o.Clock.Now, Log: m.o.Log}
 }
 
 // say tells a person something that has no JSON form.

@@ -104,6 +104,11 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 			return doc, err
 		}
 	}
+	if !o.Offline && beforeSwitch(phase) {
+		if err := r.surveyReports(ctx, p, &doc); err != nil {
+			return doc, err
+		}
+	}
 	finding.Sort(doc.Findings)
 	doc.Summary = summary(doc)
 	if err := r.due(ctx, &doc); err != nil || o.DNSOnly {

@@ -99,6 +99,9 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 	if err := r.proveOnce(ctx); err != nil {
 		return err
 	}
+	if err := r.hear(ctx); err != nil {
+		return err
+	}
 	return r.settle(ctx, phase, open)
 }
 

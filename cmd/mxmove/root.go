@@ -94,7 +94,7 @@ To see it work on servers of its own:  demo`,
 	f.BoolVar(&a.noInput, "no-input", false, "never ask")
 	root.AddCommand(
 		newPlan(a), newPrepare(a), newSync(a), newVerify(a), newCutover(a), newWatch(a), newUndo(a), newClose(a),
-		newCheck(a), newMigrate(a), newStatus(a), newReport(a), newProviders(a), newExplain(a),
+		newCheck(a), newReports(a), newMigrate(a), newStatus(a), newReport(a), newProviders(a), newExplain(a),
 		newInit(a), newHandout(a), newDemo(a), newVersion(a),
 	)
 	return root

@@ -30,7 +30,7 @@ func fixture(t testing.TB, name string) []byte {
 func rows(t testing.TB, doc io.Reader, l dmarc.Limits) (dmarc.Report, []string, error) {
 	t.Helper()
 	var lines []string
-	r, err := dmarc.ReadReport(doc, l, func(row dmarc.Row) error {
+	r, err := dmarc.ReadReport(doc, l, func(_ *dmarc.Report, row dmarc.Row) error {
 		line := fmt.Sprintf("%s %d %s dkim=%s spf=%s from=%s env=%s", row.Source, row.Count, row.Disposition, row.DKIM, row.SPF, row.From, row.EnvelopeFrom)
 		for _, id := range append(slices.Clone(row.Signatures), row.Senders...) {
 			line += fmt.Sprintf(" %s:%s/%s=%s", id.Method, id.Domain, id.Selector, id.Result)
@@ -135,7 +135,7 @@ func TestReadReportPassesErrorsOn(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("enough")
 	n := 0
-	_, err := dmarc.ReadReport(bytes.NewReader(fixture(t, "rfc7489.xml")), dmarc.Limits{}, func(dmarc.Row) error {
+	_, err := dmarc.ReadReport(bytes.NewReader(fixture(t, "rfc7489.xml")), dmarc.Limits{}, func(*dmarc.Report, dmarc.Row) error {
 		n++
 		return stop
 	})
@@ -222,7 +222,7 @@ func BenchmarkReadReport(b *testing.B) {
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := dmarc.ReadReport(bytes.NewReader(doc), dmarc.Limits{}, func(dmarc.Row) error { return nil })
+		r, err := dmarc.ReadReport(bytes.NewReader(doc), dmarc.Limits{}, func(*dmarc.Report, dmarc.Row) error { return nil })
 		if err != nil || r.Rows != 100_000 {
 			b.Fatal(r.Rows, err)
 		}

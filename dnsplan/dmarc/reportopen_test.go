@@ -75,7 +75,7 @@ func found(t testing.TB, file []byte, l dmarc.Limits) []string {
 	for doc, err := range dmarc.Documents(bytes.NewReader(file), l) {
 		var r dmarc.Report
 		if err == nil {
-			r, err = dmarc.ReadReport(doc.Body, l, func(dmarc.Row) error { return nil })
+			r, err = dmarc.ReadReport(doc.Body, l, func(*dmarc.Report, dmarc.Row) error { return nil })
 		}
 		switch {
 		case err == nil:
@@ -210,7 +210,7 @@ func TestLargeReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = dmarc.ReadReport(doc.Body, dmarc.Limits{}, func(r dmarc.Row) error { sum += int(r.Count); return nil }); err != nil {
+		if _, err = dmarc.ReadReport(doc.Body, dmarc.Limits{}, func(_ *dmarc.Report, r dmarc.Row) error { sum += int(r.Count); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +234,7 @@ func FuzzReadReport(f *testing.F) {
 	limits := dmarc.Limits{Out: 1 << 20, Rows: 1000}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		n := 0
-		r, err := dmarc.ReadReport(bytes.NewReader(doc), limits, func(row dmarc.Row) error {
+		r, err := dmarc.ReadReport(bytes.NewReader(doc), limits, func(_ *dmarc.Report, row dmarc.Row) error {
 			n++
 			if !row.Source.IsValid() || row.Source.Zone() != "" || row.Count <= 0 || len(row.Signatures) > 32 || len(row.Overrides) > 32 {
 				t.Errorf("row %+v", row)

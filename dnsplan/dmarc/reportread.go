@@ -15,12 +15,13 @@ const beforeRoot = 1 << 20
 // namespace9990 is the namespace of RFC 9990.
 const namespace9990 = "urn:ietf:params:xml:ns:dmarc-2.0"
 
-// ReadReport reads one XML document and calls fn for every row as it comes.
-// What receivers write carelessly is read all the same, with a note; what is
-// no report, ends early, declares a document type or passes a limit is an
+// ReadReport reads one XML document and calls fn for every row as it comes,
+// with what was read of the report so far; receivers write the policy first.
+// What they write carelessly is read all the same, with a note; what is no
+// report, ends early, declares a document type or passes a limit is an
 // error, and the rows given so far are then not to be used. A row without a
 // usable address is left out with a note. An error of fn ends the reading.
-func ReadReport(r io.Reader, l Limits, fn func(Row) error) (Report, error) {
+func ReadReport(r io.Reader, l Limits, fn func(*Report, Row) error) (Report, error) {
 	l = l.filled()
 	left := l.Out
 	d := &reportReader{fn: fn, limits: l}
@@ -48,7 +49,7 @@ func ReadReport(r io.Reader, l Limits, fn func(Row) error) (Report, error) {
 // its vocabulary are passed over wherever they stand, closed or not.
 type reportReader struct {
 	s      *scanner
-	fn     func(Row) error
+	fn     func(*Report, Row) error
 	limits Limits
 
 	report       Report

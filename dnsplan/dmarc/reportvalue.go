@@ -146,7 +146,7 @@ func (d *reportReader) give() error {
 		row.EnvelopeFrom = row.Senders[len(row.Senders)-1].Domain
 	}
 	d.report.Rows++
-	return d.fn(*row)
+	return d.fn(&d.report, *row)
 }
 
 // finish checks what a report cannot do without.

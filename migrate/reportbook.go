@@ -1,0 +1,290 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/dnsplan/dmarc"
+)
+
+// reportsName is the name of the schema in state.db.
+const reportsName = "reports"
+
+// reportSchema is what is remembered of DMARC aggregate reports. Rows that
+// differ in nothing but their count are one. SQLite and PostgreSQL take the
+// same statements; times are seconds since 1970.
+var reportSchema = []string{
+	`CREATE TABLE report (
+		id BIGINT PRIMARY KEY,
+		org TEXT NOT NULL,
+		domain TEXT NOT NULL,
+		report_id TEXT NOT NULL,
+		begins BIGINT NOT NULL,
+		ends BIGINT NOT NULL,
+		email TEXT NOT NULL,
+		notes TEXT NOT NULL,
+		taken TEXT NOT NULL,
+		UNIQUE (org, domain, report_id, begins, ends)
+	)`,
+	`CREATE TABLE report_row (
+		report BIGINT NOT NULL,
+		source_ip TEXT NOT NULL,
+		header_from TEXT NOT NULL,
+		dkim_domain TEXT NOT NULL,
+		dkim_selector TEXT NOT NULL,
+		dkim_result TEXT NOT NULL,
+		spf_domain TEXT NOT NULL,
+		spf_result TEXT NOT NULL,
+		disposition TEXT NOT NULL,
+		dkim_aligned BIGINT NOT NULL,
+		spf_aligned BIGINT NOT NULL,
+		differs BIGINT NOT NULL,
+		messages BIGINT NOT NULL,
+		PRIMARY KEY (report, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
+			spf_domain, spf_result, disposition, dkim_aligned, spf_aligned, differs)
+	)`,
+	`CREATE TABLE report_mark (
+		side TEXT NOT NULL,
+		account TEXT NOT NULL,
+		mailbox TEXT NOT NULL,
+		validity BIGINT NOT NULL,
+		next_uid BIGINT NOT NULL,
+		PRIMARY KEY (side, account, mailbox)
+	)`,
+}
+
+// A ReportRead is a report that was read just now.
+type ReportRead struct {
+	File     string    `json:"file"`
+	Org      string    `json:"org"`
+	ID       string    `json:"id"`
+	Domain   string    `json:"domain"`
+	Begin    time.Time `json:"begin"`
+	End      time.Time `json:"end"`
+	Rows     int       `json:"rows"`
+	Messages int64     `json:"messages"`
+	Known    bool      `json:"known"` // it was read before, and does not count again
+	Notes    []string  `json:"notes"`
+}
+
+// A reportBook is the memory of reports in state.db. Its DB may be nil: then
+// there are none.
+type reportBook struct{ db *sql.DB }
+
+// errOtherDomain keeps reports about others out of the book.
+var errOtherDomain = errors.New("the report is about another domain")
+
+// add reads one document and keeps it whole or not at all. Ours tells whether
+// a policy domain is one of the move's.
+func (b reportBook) add(ctx context.Context, doc io.Reader, now time.Time, ours func(string) bool) (ReportRead, error) {
+	tx, err := b.db.BeginTx(ctx, nil)
+	if err != nil {
+		return ReportRead{}, stateError{fmt.Errorf("keep a report: %w", err)}
+	}
+	read, err := addReport(ctx, tx, doc, now, ours)
+	if err == nil && !read.Known {
+		if err = tx.Commit(); err != nil {
+			err = stateError{fmt.Errorf("keep a report: %w", err)}
+		}
+	}
+	if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+		err = stateError{errors.Join(err, undo)}
+	}
+	return read, err
+}
+
+func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ours func(string) bool) (ReportRead, error) {
+	read := ReportRead{Notes: []string{}}
+	var id int64
+	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) + 1 FROM report`).Scan(&id); err != nil {
+		return read, stateError{fmt.Errorf("number of the report: %w", err)}
+	}
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO report_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (report, source_ip, header_from, dkim_domain, dkim_selector, dkim_result, spf_domain, spf_result,
+			disposition, dkim_aligned, spf_aligned, differs)
+		DO UPDATE SET messages = report_row.messages + excluded.messages`)
+	if err != nil {
+		return read, stateError{fmt.Errorf("rows of a report: %w", err)}
+	}
+	defer insert.Close()
+	r, err := dmarc.ReadReport(doc, dmarc.Limits{}, func(r *dmarc.Report, row dmarc.Row) error {
+		read.Messages += row.Count
+		if _, err := insert.ExecContext(ctx, values(id, r, row)...); err != nil {
+			return stateError{fmt.Errorf("row of a report: %w", err)}
+		}
+		return nil
+	})
+	read.Org, read.ID, read.Domain, read.Begin, read.End, read.Rows = r.Org, r.ID, r.Domain, r.Begin, r.End, r.Rows
+	read.Notes = append(read.Notes, r.Notes...)
+	if err != nil {
+		return read, err
+	}
+	if !ours(r.Domain) {
+		return read, fmt.Errorf("%w: %s", errOtherDomain, r.Domain)
+	}
+	notes, err := json.Marshal(read.Notes)
+	if err != nil {
+		return read, fmt.Errorf("notes of a report: %w", err)
+	}
+	kept, err := tx.ExecContext(ctx, `INSERT INTO report (id, org, domain, report_id, begins, ends, email, notes, taken)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (org, domain, report_id, begins, ends) DO NOTHING`,
+		id, r.Org, r.Domain, r.ID, r.Begin.Unix(), r.End.Unix(), r.Email, string(notes), now.UTC().Format(time.RFC3339))
+	if err != nil {
+		return read, stateError{fmt.Errorf("keep a report: %w", err)}
+	}
+	n, err := kept.RowsAffected()
+	if err != nil {
+		return read, stateError{fmt.Errorf("keep a report: %w", err)}
+	}
+	read.Known = n == 0
+	return read, nil
+}
+
+// values are the columns of a row. The receiver's verdict counts, whatever the
+// identifiers say; that they disagree is remembered beside it. What a receiver
+// found by the tree walk cannot be held against the public suffix list.
+func values(report int64, r *dmarc.Report, row dmarc.Row) []any {
+	differs := r.Recompute(&row, dmarc.SuffixOrg) != row.Aligned() && r.Published.Discovery != "treewalk"
+	key, envelope := row.Chief(), dmarc.Identifier{}
+	if n := len(row.Senders); n > 0 {
+		envelope = row.Senders[n-1]
+	}
+	return []any{
+		report, row.Source.String(), row.From, key.Domain, key.Selector, key.Result, envelope.Domain, envelope.Result,
+		row.Disposition, flag(row.DKIM == "pass"), flag(row.SPF == "pass"), flag(differs), row.Count,
+	}
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// A sentRow is one row of a report with the report's period.
+type sentRow struct {
+	Org, Domain        string
+	Begin, End         time.Time
+	Source             netip.Addr
+	From               string
+	Key                dmarc.Identifier // the signature that says most
+	DKIM, SPF, Differs bool             // the receiver's verdicts, and that the identifiers say something else
+	Disposition        string
+	Messages           int64
+}
+
+// Aligned reports whether the receiver found an aligned pass.
+func (s sentRow) Aligned() bool { return s.DKIM || s.SPF }
+
+// known reports whether the state has the tables: one that an older program
+// made, and nobody has written since, has none.
+func (b reportBook) known(ctx context.Context) (bool, error) {
+	if b.db == nil {
+		return false, nil
+	}
+	var version int
+	err := b.db.QueryRowContext(ctx, `SELECT version FROM schema_version WHERE name = ?`, reportsName).Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && version == len(reportSchema), err
+}
+
+// each calls fn for every row of the reports that end after a time, the oldest
+// report first. Fn must not use the database.
+func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow)) error {
+	if ok, err := b.known(ctx); err != nil || !ok {
+		return err
+	}
+	rows, err := b.db.QueryContext(ctx, `SELECT org, domain, begins, ends, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
+			dkim_aligned, spf_aligned, differs, disposition, messages
+		FROM report JOIN report_row ON report_row.report = report.id WHERE ends >= ?
+		ORDER BY begins, id, source_ip, header_from, dkim_domain, dkim_selector`, since.Unix())
+	if err != nil {
+		return fmt.Errorf("rows of the reports: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		s := sentRow{Key: dmarc.Identifier{Method: dmarc.DKIM}}
+		var begins, ends int64
+		var source string
+		var dkim, spf, differs int
+		if err := rows.Scan(&s.Org, &s.Domain, &begins, &ends, &source, &s.From, &s.Key.Domain, &s.Key.Selector, &s.Key.Result,
+			&dkim, &spf, &differs, &s.Disposition, &s.Messages); err != nil {
+			return fmt.Errorf("rows of the reports: %w", err)
+		}
+		if s.Source, err = netip.ParseAddr(source); err != nil {
+			return fmt.Errorf("rows of the reports: %w", err)
+		}
+		s.Begin, s.End = time.Unix(begins, 0).UTC(), time.Unix(ends, 0).UTC()
+		s.DKIM, s.SPF, s.Differs = dkim == 1, spf == 1, differs == 1
+		fn(s)
+	}
+	return rows.Err()
+}
+
+// A period is what one report covers.
+type period struct {
+	Org        string
+	Begin, End time.Time
+}
+
+// periods returns what is covered since a time, the earliest first.
+func (b reportBook) periods(ctx context.Context, since time.Time) ([]period, error) {
+	if ok, err := b.known(ctx); err != nil || !ok {
+		return nil, err
+	}
+	rows, err := b.db.QueryContext(ctx, `SELECT org, begins, ends FROM report WHERE ends >= ? ORDER BY begins, ends, org`, since.Unix())
+	if err != nil {
+		return nil, fmt.Errorf("periods of the reports: %w", err)
+	}
+	defer rows.Close()
+	var all []period
+	for rows.Next() {
+		var p period
+		var begins, ends int64
+		if err := rows.Scan(&p.Org, &begins, &ends); err != nil {
+			return nil, fmt.Errorf("periods of the reports: %w", err)
+		}
+		p.Begin, p.End = time.Unix(begins, 0).UTC(), time.Unix(ends, 0).UTC()
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+// A boxMark is how far a mailbox was read.
+type boxMark struct {
+	validity uint32
+	next     imap.UID
+}
+
+// mark returns how far a mailbox was read; the zero mark is not at all.
+func (b reportBook) mark(ctx context.Context, box reportBox, mailbox string) (m boxMark, err error) {
+	const ask = `SELECT validity, next_uid FROM report_mark WHERE side = ? AND account = ? AND mailbox = ?`
+	err = b.db.QueryRowContext(ctx, ask, box.side, box.account, mailbox).Scan(&m.validity, &m.next)
+	if errors.Is(err, sql.ErrNoRows) {
+		return boxMark{}, nil
+	}
+	if err != nil {
+		return m, stateError{fmt.Errorf("mark of the reports: %w", err)}
+	}
+	return m, nil
+}
+
+func (b reportBook) setMark(ctx context.Context, box reportBox, mailbox string, m boxMark) error {
+	const set = `INSERT INTO report_mark (side, account, mailbox, validity, next_uid) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (side, account, mailbox) DO UPDATE SET validity = excluded.validity, next_uid = excluded.next_uid`
+	if _, err := b.db.ExecContext(ctx, set, box.side, box.account, mailbox, m.validity, m.next); err != nil {
+		return stateError{fmt.Errorf("mark of the reports: %w", err)}
+	}
+	return nil
+}
