@@ -101,8 +101,8 @@ func targets(value string) []string {
 	return items
 }
 
-// include reads the members of a list. An include inside it is not followed,
-// as Postfix does not either for the names it accepts.
+// include reads the members of a list. An include inside it stands as it is
+// written: the members are for people to read, and no address hangs on them.
 func (p *postfix) include(file string) ([]string, error) {
 	if p.includes--; p.includes < 0 {
 		return nil, errTooLarge

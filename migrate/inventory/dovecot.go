@@ -157,19 +157,11 @@ func (d *dovecot) users(db database, named bool) {
 // passwdFile reads a file of users. A variable in its path stands for the
 // domain; a file for each of them is looked for.
 func (d *dovecot) passwdFile(db database) {
-	name := db.settings["passwd_file_path"]
-	format := db.settings["auth_username_format"]
-	for _, arg := range strings.Fields(db.settings["args"]) {
-		if value, ok := strings.CutPrefix(arg, "username_format="); ok {
-			format = value
-		} else if strings.HasPrefix(arg, "/") {
-			name = arg
-		}
-	}
+	name, format := passwdArgs(db)
 	if name == "" {
 		return
 	}
-	whole := strings.NewReplacer("%d", "\x00", "%{domain}", "\x00", "%{user|domain}", "\x00", "%{user | domain}", "\x00").Replace(name)
+	whole := forDomain.Replace(name)
 	if strings.Contains(whole, "%") {
 		d.b.unlisted(db.kind+" of "+db.source, "the path of its file depends on the user: "+name,
 			"write the output of doveadm user '*' to "+path.Join(DovecotDir, UsersFile)+" in the copy")
@@ -179,24 +171,47 @@ func (d *dovecot) passwdFile(db database) {
 	// every domain.
 	everywhere := strings.Contains(format, "%n") || strings.Contains(format, "username")
 	domains := d.b.moved
-	if !everywhere && !strings.Contains(whole, "\x00") {
+	if !everywhere && whole == name {
 		domains = domains[:min(1, len(domains))]
 	}
 	for _, domain := range domains {
-		file := strings.ReplaceAll(whole, "\x00", domain)
-		f, shown, err := d.files.open(file)
-		if err != nil {
-			d.b.unlisted(db.kind+" of "+db.source, shown+" cannot be read: "+reason(err), "copy it from the old server")
-			continue
-		}
-		var pairs []pair
-		err = readUsers(f, shown, func(e pair) { pairs = append(pairs, e) })
-		f.Close()
-		if err != nil {
-			d.b.unlisted(db.kind+" of "+db.source, shown+" cannot be read: "+reason(err), "look at the file")
-		}
-		d.keep(pairs, []string{domain})
+		d.userFile(db, strings.ReplaceAll(whole, anyDomain, domain), domain)
 	}
+}
+
+// anyDomain stands for the domain in a path; no path of a person holds it.
+const anyDomain = "\x00"
+
+var forDomain = strings.NewReplacer("%d", anyDomain, "%{domain}", anyDomain, "%{user|domain}", anyDomain, "%{user | domain}", anyDomain)
+
+// passwdArgs returns the path of a file of users and the form of their names,
+// as 2.4 writes them and as the versions before did.
+func passwdArgs(db database) (name, format string) {
+	name, format = db.settings["passwd_file_path"], db.settings["auth_username_format"]
+	for _, arg := range strings.Fields(db.settings["args"]) {
+		if value, ok := strings.CutPrefix(arg, "username_format="); ok {
+			format = value
+		} else if strings.HasPrefix(arg, "/") {
+			name = arg
+		}
+	}
+	return name, format
+}
+
+// userFile reads the users of one file; those without a domain get the given
+// one.
+func (d *dovecot) userFile(db database, name, domain string) {
+	f, shown, err := d.files.open(name)
+	if err != nil {
+		d.b.unlisted(db.kind+" of "+db.source, shown+" cannot be read: "+reason(err), "copy it from the old server")
+		return
+	}
+	defer f.Close()
+	var pairs []pair
+	if err := readUsers(f, shown, func(e pair) { pairs = append(pairs, e) }); err != nil {
+		d.b.unlisted(db.kind+" of "+db.source, shown+" cannot be read: "+reason(err), "look at the file")
+	}
+	d.keep(pairs, []string{domain})
 }
 
 // listing reads the output of doveadm user '*'.
