@@ -61,6 +61,15 @@ func writeNew(path, text string, mode os.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
+// such shows an example beside a value that is to be filled in: as the value
+// itself it might be published as it stands.
+func such(example string) string {
+	if example == "" {
+		return ""
+	}
+	return ", such as " + strings.ReplaceAll(example, "\n", " ")
+}
+
 // mailHost guesses the old IMAP server: on small servers it is the MX.
 func mailHost(ctx context.Context, client *resolver.Client, domain string) (string, error) {
 	data, err := client.Lookup(ctx, domain, dns.TypeMX)
@@ -94,7 +103,7 @@ func configText(domain, old string, p *provider.Provider) string {
 			if v.Required && !v.AfterVerification {
 				mark = ""
 			}
-			fmt.Fprintf(&b, "%s  %s: %q   # %s: %s\n", mark, v.Name, v.Example, v.Title, strings.ReplaceAll(v.Where, "\n", " "))
+			fmt.Fprintf(&b, "%s  %s: \"\"   # %s: %s%s\n", mark, v.Name, v.Title, strings.ReplaceAll(v.Where, "\n", " "), such(v.Example))
 		}
 	}
 	if old == "" {

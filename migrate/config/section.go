@@ -20,8 +20,11 @@ func (r *reader) vars(dst *map[string][]string) field {
 			for _, item := range items {
 				one := value{key: p.key, at: p.at, node: item}
 				s, ok := scalar(one)
-				if ok = ok && strings.TrimSpace(s) != ""; !ok {
+				switch {
+				case !ok:
 					r.wants(one, "text or a list of text")
+				case strings.TrimSpace(s) == "":
+					r.fail(one.at, quote(p.key)+" is empty", "fill in the value that the provider's console shows, or leave the variable out")
 				}
 				texts = append(texts, strings.TrimSpace(s))
 			}
