@@ -10,8 +10,11 @@ import (
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
 
-// maxListed bounds the records of a listing.
-const maxListed = 100_000
+// The bounds of a listing: RRsets, and records in one of them.
+const (
+	maxListed = 100_000
+	maxAlike  = 1000
+)
 
 // A book is a zone as an API lists it, with what the API needs to find a
 // record again.
@@ -21,6 +24,7 @@ type book struct {
 	origin string                // completes names in data; "." where all are whole
 	held   map[zone.Key][]record // the records one by one
 	locked map[zone.Key]string   // why an RRset is not ours to change
+	hidden map[zone.Key]bool     // the opaque ones
 }
 
 // A record is one record as the vendor knows it.
@@ -36,6 +40,7 @@ func newBook(apex, id string, floor uint32) *book {
 	return &book{
 		Listing: Listing{Zone: zone.New(apex, zone.Listing), TTLFloor: floor},
 		id:      id, origin: ".", held: make(map[zone.Key][]record), locked: make(map[zone.Key]string),
+		hidden: make(map[zone.Key]bool),
 	}
 }
 
@@ -45,7 +50,8 @@ func newBook(apex, id string, floor uint32) *book {
 func (b *book) add(name, mnemonic string, r record) {
 	name = zone.Canonical(name)
 	typ, err := zone.ParseType(mnemonic)
-	if _, ok := dns.IsDomainName(name); !ok || !zone.Within(name, b.Zone.Origin) || len(b.held) > maxListed {
+	// A blank would end the name where it is written into a line.
+	if _, ok := dns.IsDomainName(name); !ok || strings.ContainsAny(name, " \t\r\n\"();") || !zone.Within(name, b.Zone.Origin) || len(b.held) > maxListed {
 		return
 	}
 	if err != nil || typ == dns.TypeANY {
@@ -60,7 +66,10 @@ func (b *book) add(name, mnemonic string, r record) {
 		b.opaque(key, "the DNS host lists data that is no "+zone.RRset{Type: typ}.TypeName())
 		return
 	}
-	if b.locked[key] != "" {
+	if len(b.held[key]) >= maxAlike {
+		b.opaque(key, "the DNS host lists too many records for it")
+	}
+	if b.hidden[key] {
 		return
 	}
 	r.data = set.Data[0]
@@ -95,8 +104,8 @@ func parse(key zone.Key, ttl uint32, data, origin string) (zone.RRset, bool) {
 // opaque takes an RRset out of the listing, and says why it is not to be
 // changed.
 func (b *book) opaque(key zone.Key, why string) {
-	if b.locked[key] == "" {
-		b.locked[key] = why
+	if !b.hidden[key] {
+		b.hidden[key], b.locked[key] = true, why
 		b.Opaque = append(b.Opaque, key)
 	}
 	b.Zone.Remove(key.Name, key.Type)

@@ -124,7 +124,7 @@ func (p *File) path(apex string) (string, error) {
 }
 
 // load reads a file that may be edited: its text, its entries, and the zone
-// that both our reader and a full parser find in it.
+// in it.
 func (p *File) load(path, apex string) (string, *master, zone.Zone, error) {
 	none := zone.Zone{}
 	if err := ours(path); err != nil {
@@ -134,22 +134,30 @@ func (p *File) load(path, apex string) (string, *master, zone.Zone, error) {
 	if err != nil {
 		return "", nil, none, err
 	}
+	m, z, err := understand(text, apex, path)
+	return text, m, z, err
+}
+
+// understand reads the text of a file twice: entry by entry, to edit it, and
+// with a full parser. Where the two differ nothing is edited.
+func understand(text, apex, path string) (*master, zone.Zone, error) {
+	none := zone.Zone{}
 	if strings.IndexByte(text, 0) >= 0 {
-		return "", nil, none, &FileError{File: path, Text: "the file is not text", Fix: "let the server write it with masterfile-format text"}
+		return nil, none, &FileError{File: path, Text: "the file is not text", Fix: "let the server write it with masterfile-format text"}
 	}
 	m, err := cutMaster(text, apex)
 	if e, ok := errors.AsType[*FileError](err); ok {
 		e.File = path
-		return "", nil, none, e
+		return nil, none, e
 	}
 	z, err := zone.Read(strings.NewReader(text), apex, path)
 	if err != nil {
-		return "", nil, none, &FileError{File: path, Text: err.Error(), Err: err}
+		return nil, none, &FileError{File: path, Text: err.Error(), Err: err}
 	}
 	if err := same(z, m.zone(apex), dns.TypeNone); err != nil {
-		return "", nil, none, &FileError{File: path, Text: "the file can be read in two ways (" + err.Error() + ")", Fix: "write the records in the usual form, or use another publisher"}
+		return nil, none, &FileError{File: path, Text: "the file can be read in two ways (" + err.Error() + ")", Fix: "write the records in the usual form, or use another publisher"}
 	}
-	return text, m, z, nil
+	return m, z, nil
 }
 
 // ours refuses files that a server writes itself.

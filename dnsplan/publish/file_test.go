@@ -3,7 +3,6 @@ package publish_test
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -235,59 +234,4 @@ func TestFileOfTheZone(t *testing.T) {
 	if text := p.Remind("example.org."); !strings.Contains(text, "rndc reload example.org") {
 		t.Errorf("Remind = %q", text)
 	}
-}
-
-// FuzzFile edits whatever can be read: the file then says what it shall and
-// nothing else, or it was refused and is untouched.
-func FuzzFile(f *testing.F) {
-	f.Add(exampleZone)
-	archives, err := filepath.Glob("../../testdata/publish/edit/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, archive := range archives {
-		if a, err := txtar.ParseFile(archive); err == nil {
-			f.Add(string(a.Files[0].Data))
-		}
-	}
-	f.Add("@ 1 SOA a b 1 1 1 1 1\n@ ( 60 IN MX 10 mail )\n 30 TXT a;b\n$ORIGIN sub\n TXT \"\\\"\" ( \";\" ; c\n)\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		path := filepath.Join(t.TempDir(), "zone")
-		save(t, path, text)
-		p := &publish.File{Paths: map[string]string{"example.org": path}, Now: evening}
-		all, err := p.List(t.Context(), "example.org")
-		if err != nil {
-			return
-		}
-		var changes []dnsplan.Change
-		for i, s := range all.Zone.All() {
-			after := s
-			switch i % 3 {
-			case 0:
-				after.TTL = 77
-				changes = append(changes, update(&s, &after))
-			case 1:
-				changes = append(changes, update(&s, nil))
-			}
-		}
-		err = p.Publish(t.Context(), "example.org", changes)
-		now, err2 := os.ReadFile(path)
-		if err2 != nil {
-			t.Fatal(err2)
-		}
-		if err != nil {
-			if string(now) != text {
-				t.Errorf("refused (%v) and yet written", err)
-			}
-			return
-		}
-		z, err := zone.Read(strings.NewReader(string(now)), "example.org.", "zone")
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := dnsplan.Apply(all.Zone, changes)
-		if z.Len() != want.Len() {
-			t.Errorf("%d RRsets, want %d:\n%s", z.Len(), want.Len(), fmt.Sprint(string(now)))
-		}
-	})
 }

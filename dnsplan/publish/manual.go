@@ -60,7 +60,8 @@ func (p *Manual) read(ctx context.Context, servers []resolver.Server, apex strin
 	key := c.RRset().Key()
 	for _, s := range servers {
 		now, err := p.Client.Ask(ctx, s, key.Name, key.Type)
-		if err == nil && c.After == nil && now != nil {
+		if err == nil && now != nil && !zone.Same(now, c.After) {
+			// What only a wildcard says is not there yet.
 			now, err = p.Client.Exact(ctx, s, apex, key.Name, key.Type)
 		}
 		if err != nil {
