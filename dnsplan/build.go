@@ -94,30 +94,19 @@ func notHost(r rune) bool {
 // Once a stage has been applied and is handed in by Applied, Build leaves
 // exactly the later stages, and after the last an empty plan.
 func Build(inputs []Input, made time.Time) (Plan, error) {
-	if len(inputs) == 0 {
-		return Plan{}, fmt.Errorf("%w: no domain", ErrInput)
+	moves, err := planAll(inputs, made.UTC())
+	if err != nil {
+		return Plan{}, err
 	}
 	p := Plan{Version: Version, Made: made.UTC()}
-	var domains []string
-	for _, in := range inputs {
-		domains = append(domains, zone.Canonical(in.Domain))
-	}
 	waits := make(map[Stage]Wait)
 	base := make(map[zone.Key]zone.RRset)
-	for i, in := range inputs {
-		in, err := in.check()
-		if err != nil {
-			return Plan{}, err
-		}
-		name := strings.TrimSuffix(in.Domain, ".")
+	for i, m := range moves {
+		name := strings.TrimSuffix(m.domain, ".")
 		if i == 0 {
-			p.Domain, p.Provider = name, in.Provider.Name
+			p.Domain, p.Provider = name, m.in.Provider.Name
 		} else {
 			p.AliasDomains = append(p.AliasDomains, name)
-		}
-		m := newMove(in, domains, p.Made)
-		if err := m.run(); err != nil {
-			return Plan{}, err
 		}
 		p.Changes = append(p.Changes, m.changes...)
 		p.Findings = append(p.Findings, m.findings...)
@@ -141,6 +130,48 @@ func Build(inputs []Input, made time.Time) (Plan, error) {
 	}
 	sortFindings(p.Findings)
 	return p, nil
+}
+
+// planAll plans every domain. Domains of one zone lean on one another, such as
+// by an SPF record that includes the other's: each is planned once more with
+// what the others will have prepared.
+func planAll(inputs []Input, made time.Time) ([]*move, error) {
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("%w: no domain", ErrInput)
+	}
+	var domains []string
+	zones := make(map[string]bool)
+	checked := make([]Input, len(inputs))
+	for i, in := range inputs {
+		var err error
+		if checked[i], err = in.check(); err != nil {
+			return nil, err
+		}
+		domains = append(domains, checked[i].Domain)
+		zones[checked[i].Now.Origin] = true
+	}
+	var moves []*move
+	for range min(2, 1+len(checked)-len(zones)) {
+		first := moves
+		moves = nil
+		for i, in := range checked {
+			m := newMove(in, domains, made)
+			for j, other := range first {
+				if i != j {
+					m.z = Apply(m.z, staged(other.changes, Prepare))
+				}
+			}
+			if err := m.run(); err != nil {
+				return nil, err
+			}
+			moves = append(moves, m)
+		}
+	}
+	return moves, nil
+}
+
+func staged(cs []Change, s Stage) []Change {
+	return slices.DeleteFunc(slices.Clone(cs), func(c Change) bool { return c.Stage != s })
 }
 
 // longer returns one wait that is as long as both.

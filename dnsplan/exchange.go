@@ -198,7 +198,7 @@ func (m *move) lookOthers() {
 	old := m.oldHosts()
 	var left []string
 	for _, s := range m.z.All() {
-		if s.Type != dns.TypeMX || slices.Contains(m.domains, s.Name) || !zone.Within(s.Name, m.domain) {
+		if s.Type != dns.TypeMX || slices.Contains(m.domains, s.Name) || !m.owns(s.Name) {
 			continue
 		}
 		if !slices.ContainsFunc(exchanges(&s), func(x exchangeOf) bool { return slices.Contains(old, x.host) }) {

@@ -165,11 +165,22 @@ func (m *move) lowered() []zone.Key {
 	}
 	var keys []zone.Key
 	for k, is := range low {
-		if is && zone.Within(k.Name, m.domain) {
+		if is && m.owns(k.Name) {
 			keys = append(keys, k)
 		}
 	}
 	return keys
+}
+
+// owns reports whether a name belongs to this domain and not to another one of
+// the plan that lies below it in the same zone.
+func (m *move) owns(name string) bool {
+	if !zone.Within(name, m.domain) {
+		return false
+	}
+	return !slices.ContainsFunc(m.domains, func(d string) bool {
+		return d != m.domain && zone.Within(d, m.domain) && zone.Within(name, d)
+	})
 }
 
 // low is the TTL before the switch.

@@ -31,7 +31,7 @@ func (m *move) lookDots() {
 		default:
 			return
 		}
-		if !zone.Within(s.Name, m.domain) {
+		if !m.owns(s.Name) {
 			return
 		}
 		for _, data := range s.Data {

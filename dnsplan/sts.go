@@ -96,7 +96,7 @@ func refuses(p mtasts.Policy, hosts []string) []string {
 
 // policyID gives the record a new id when the policy behind it changed under
 // the old one: senders look at nothing else. A policy that does not list
-// everybody yet is going to change once more, and waits for that.
+// the new exchanges yet is going to change once more, and waits for that.
 func (m *move) policyID() {
 	set, at := m.stsRecord()
 	now, err := mtasts.Parse(m.in.Policy)
@@ -109,8 +109,8 @@ func (m *move) policyID() {
 		return
 	}
 	m.find(finding.Warn, finding.STSSameID, "the MTA-STS policy differs from the one seen on "+m.in.Served[i].At.UTC().Format(time.DateOnly)+" under the same id",
-		"apply prepare: it sets a new id once the policy lists the old and the new exchanges", "id "+zone.Escape(id))
-	if len(refuses(now, m.hosts())) > 0 || m.moving && len(refuses(now, m.oldHosts())) > 0 {
+		"apply prepare: it sets a new id once the policy lists the new exchanges", "id "+zone.Escape(id))
+	if len(refuses(now, m.hosts())) > 0 {
 		return
 	}
 	text, _ := zone.JoinTXT(set.Data[at])

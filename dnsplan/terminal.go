@@ -7,15 +7,15 @@ import (
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
 
-// endOf returns what the target of a redirect ends with, neutral when nobody
-// can tell: the end of a record is never made stricter.
-func (m *move) endOf(r spf.Record) spf.Qualifier {
+// endOf returns what the target of a redirect ends with, by a zone and the live
+// DNS, and neutral when nobody can tell: an end is never made stricter.
+func (m *move) endOf(z zone.Zone, r spf.Record) spf.Qualifier {
 	target := r.Redirect()
 	for range maxChain {
 		if target == "" {
 			return spf.Neutral
 		}
-		data, err := m.ask(m.z, target, dns.TypeTXT)
+		data, err := m.ask(z, target, dns.TypeTXT)
 		if err != nil {
 			m.notMeasured("end of the SPF record of " + target)
 			return spf.Neutral
@@ -52,11 +52,11 @@ func (m *move) relaxed() bool {
 	m.eachSPF(func(before, after spf.Record) {
 		was, ok := before.All()
 		if !ok && before.Redirect() != "" {
-			was = m.endOf(before)
+			was = m.endOf(m.in.Origin, before)
 		}
 		is, ok := after.All()
 		if !ok && after.Redirect() != "" {
-			is = m.endOf(after)
+			is = m.endOf(m.z, after)
 		}
 		switch {
 		case was == spf.Fail && is == spf.SoftFail:

@@ -54,7 +54,7 @@ type lag struct {
 func (m *move) expired() Wait {
 	var longest lag
 	for _, c := range m.history {
-		if c.Zone != m.in.Now.Origin || c.Stage != Prepare && c.Stage != Switch || !zone.Within(c.RRset().Name, m.domain) {
+		if c.Zone != m.in.Now.Origin || c.Stage != Prepare && c.Stage != Switch || !m.owns(c.RRset().Name) {
 			continue
 		}
 		if l := m.lag(c); l.seconds > longest.seconds || l.seconds == longest.seconds && zone.Compare(l.of, longest.of) < 0 {

@@ -18,7 +18,7 @@ func Equal(a, b *RRset) bool {
 	if Canonical(a.Name) != Canonical(b.Name) || a.Type != b.Type {
 		return false
 	}
-	return slices.Equal(normal(*a), normal(*b))
+	return slices.Equal(a.Data, b.Data) || slices.Equal(normal(*a), normal(*b))
 }
 
 // Same reports whether a and b are Equal and have the same TTL.

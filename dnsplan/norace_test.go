@@ -1,0 +1,5 @@
+//go:build !race
+
+package dnsplan_test
+
+const raceEnabled = false
