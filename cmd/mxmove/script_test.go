@@ -64,19 +64,28 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// startLab starts a domain and writes its move directory: lab DIR [REFUSED].
-// The provider refuses messages that hold the text REFUSED.
+// startLab starts a domain and writes its move directory: lab DIR [ttl=N]
+// [refuse=TEXT]. The MX has the TTL N, or 1 s, and the provider refuses
+// messages that hold TEXT.
 func startLab(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: lab DIR [REFUSED]")
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: lab DIR [ttl=N] [refuse=TEXT]")
 	}
 	o := lab.Options{Messages: 40, Attachment: 64 << 10, TTL: 1}
-	if len(args) == 2 {
-		o.New.RefuseAppend = func(_ string, body []byte) error {
-			if strings.Contains(string(body), args[1]) {
-				return &imap.Error{Type: imap.StatusResponseTypeNo, Text: "message not accepted"}
+	for _, arg := range args[1:] {
+		switch key, value, _ := strings.Cut(arg, "="); key {
+		case "ttl":
+			_, err := fmt.Sscan(value, &o.TTL)
+			ts.Check(err)
+		case "refuse":
+			o.New.RefuseAppend = func(_ string, body []byte) error {
+				if strings.Contains(string(body), value) {
+					return &imap.Error{Type: imap.StatusResponseTypeNo, Text: "message not accepted"}
+				}
+				return nil
 			}
-			return nil
+		default:
+			ts.Fatalf("lab knows no %q", key)
 		}
 	}
 	d, err := lab.Start(context.Background(), o)
