@@ -163,7 +163,7 @@ func TestFromOneToAnother(t *testing.T) {
 	for _, from := range ps {
 		for _, to := range ps {
 			moved := plan(to, finished[from.Name])
-			checkZone(t, dnsplan.Harden, dnsplan.Apply(finished[from.Name], moved.Changes))
+			checkZone(t, dnsplan.Harden, dnsplan.Apply(finished[from.Name], moved.Changes), moved.Changes)
 			if from == to && len(moved.Changes) > 0 {
 				t.Errorf("%s to itself: %v", from.Name, describe(moved.Changes))
 			}

@@ -106,3 +106,37 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWithID(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ text, want string }{
+		{"v=STSv1; id=1", "v=STSv1; id=NEW"},
+		{"v=STSv1;id=20260101T000000;", "v=STSv1; id=NEW;"},
+		{"v=STSv1 ; x=y; id=1; id=2", "v=STSv1 ; x=y; id=NEW"},
+		{"v=STSv1", "v=STSv1; id=NEW"},
+		{"v=STSv1; x=y", "v=STSv1; id=NEW; x=y"},
+	}
+	for _, tt := range tests {
+		if got := mtasts.WithID(tt.text, "NEW"); got != tt.want {
+			t.Errorf("WithID(%q) = %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+func FuzzWithID(f *testing.F) {
+	f.Add("v=STSv1; id=1")
+	f.Add("v=STSv1")
+	f.Add("v=STSv1;;a=b;id=2;id=3")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := mtasts.RecordID(text); err != nil || !mtasts.IsRecord(text) {
+			return
+		}
+		once := mtasts.WithID(text, "NEW1")
+		if id, err := mtasts.RecordID(once); id != "NEW1" || err != nil {
+			t.Errorf("WithID(%q) = %q, whose id is %q, %v", text, once, id, err)
+		}
+		if again := mtasts.WithID(once, "NEW1"); again != once {
+			t.Errorf("WithID twice = %q, want %q", again, once)
+		}
+	})
+}
