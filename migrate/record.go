@@ -29,6 +29,7 @@ type Record struct {
 	Balanced time.Time                   // when Balance was measured
 	Verdicts []DMARCRecord               // the oldest first
 	Sweeps   []time.Time                 // sweeps that read every account
+	Reports  *Reports                    // what the DMARC reports told last, nil before the first
 }
 
 // Record reads what is stored. It asks nobody and takes no lock.
@@ -72,6 +73,9 @@ func (r *run) record(ctx context.Context) (Record, error) {
 		return rec, err
 	}
 	if rec.Verdicts, err = all[DMARCRecord](ctx, r, dmarcKind); err != nil {
+		return rec, err
+	}
+	if rec.Reports, err = recall[Reports](ctx, r, reportsKind, ""); err != nil {
 		return rec, err
 	}
 	last, ok, err := r.state.Latest(ctx, balanceKind, "")

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mxmove/mxmove/dnsplan/dmarc"
 )
 
 // A SenderClass says what is known of an address that sends as the domain.
@@ -167,7 +169,7 @@ func (s *growing) count(row sentRow) {
 
 // selector counts a key of the domain's own.
 func (g *gathering) selector(row sentRow) {
-	if row.Key.Selector == "" || !within(row.Key.Domain, row.Domain) {
+	if row.Key.Selector == "" || !dmarc.ValidName(row.Key.Domain) || !within(row.Key.Domain, row.Domain) {
 		return
 	}
 	at := [2]string{row.Key.Domain, row.Key.Selector}

@@ -145,6 +145,7 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	m.prints("report", "report")
 	m.prints("handout", "handout", "users")
 	m.prints("plan", "plan", "--dns")
+	m.hears()
 	m.prints("plan", "plan")
 	m.prints("status", "status")
 	m.tells("prepare", "--yes=example.org")
@@ -170,6 +171,20 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	m.hearsOf("mailbox.start", "mailbox.done", "run.done", "sweep.done", "phase", "probe")
 	m.addsUp()
 	m.refusesLess()
+}
+
+// hears gives the move a report of four senders, so that every document that
+// speaks of reports has some.
+func (m *moving) hears() {
+	m.t.Helper()
+	file := filepath.Join(m.t.TempDir(), "report.xml")
+	doc := aggregateXML("7", time.Now().Add(-24*time.Hour), time.Now(), []string{
+		"192.0.2.10,5,example.org/old,pass,pass", "192.0.2.10,1,,fail,fail", "198.51.100.25,3,example.org/s1,pass,fail", "2001:db8::7,2,,fail,fail",
+	})
+	if err := os.WriteFile(file, []byte(doc), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	m.prints("reports", "reports", file)
 }
 
 // seenEverywhere asks that the last report knows when the stages were seen.

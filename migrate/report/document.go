@@ -32,6 +32,7 @@ type Document struct {
 	Accounts     []migrate.AccountState `json:"accounts"`    // as the last plan found them
 	Copies       []migrate.CopyRecord   `json:"copies"`      // of all accounts, the oldest first
 	Sweeps       []time.Time            `json:"sweeps"`      // that read every account
+	Reports      *migrate.Reports       `json:"reports"`     // what the DMARC reports told last, null before the first
 }
 
 // New makes a document of what is remembered. The same record gives the same
@@ -41,7 +42,7 @@ func New(rec migrate.Record) Document {
 		Version: Version, Domain: rec.Status.Domain, Made: rec.Made.UTC(), Status: rec.Status,
 		AliasDomains: []string{}, Verdicts: []migrate.DMARCRecord{}, Findings: []finding.Finding{},
 		Accounts: []migrate.AccountState{}, Sweeps: []time.Time{},
-		Steps: steps(rec.Steps), Stages: stages(rec), Copies: append([]migrate.CopyRecord{}, rec.Copies...),
+		Reports: reports(rec.Reports), Steps: steps(rec.Steps), Stages: stages(rec), Copies: append([]migrate.CopyRecord{}, rec.Copies...),
 	}
 	d.Status.Left = append([]string{}, d.Status.Left...)
 	d.Status.Yours = append([]migrate.Yours{}, d.Status.Yours...)
@@ -83,6 +84,25 @@ func (d *Document) balance(b mailbox.Balance, at time.Time) {
 	}
 	at = at.UTC()
 	d.Balance, d.BalancedAt, d.Total = &b, &at, &t
+}
+
+// reports returns a copy without a null where a list belongs.
+func reports(from *migrate.Reports) *migrate.Reports {
+	if from == nil {
+		return nil
+	}
+	r := *from
+	r.Made = r.Made.UTC()
+	r.Read, r.Unread = append([]migrate.ReportRead{}, r.Read...), append([]migrate.ReportUnread{}, r.Unread...)
+	r.Streams, r.Selectors = append([]migrate.Stream{}, r.Streams...), append([]migrate.SelectorSeen{}, r.Selectors...)
+	for i, s := range r.Streams {
+		r.Streams[i].From, r.Streams[i].Days = append([]string{}, s.From...), append([]migrate.StreamDay{}, s.Days...)
+	}
+	r.Findings = append([]finding.Finding{}, r.Findings...)
+	for i, f := range r.Findings {
+		r.Findings[i].Evidence = append([]string{}, f.Evidence...)
+	}
+	return &r
 }
 
 // steps returns the steps without a null where a list belongs.

@@ -10,6 +10,7 @@ import (
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
+	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/report"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -57,9 +58,10 @@ func TestListsAreNeverNull(t *testing.T) {
 	bare := migrate.Record{
 		Plan: &migrate.Document{}, Steps: []step.Step{{Gates: []step.Result{{}}}}, Verdicts: []migrate.DMARCRecord{{}},
 		Balance: &mailbox.Balance{Accounts: []mailbox.AccountBalance{{}}},
+		Reports: &migrate.Reports{Begin: &start, End: &start, Streams: []migrate.Stream{{}}, Findings: []finding.Finding{{}}},
 	}
 	may := []string{
-		"status.phase", "status.since", "status.next.not_before", "balance", "balanced_at", "total",
+		"status.phase", "status.since", "status.next.not_before", "balance", "balanced_at", "total", "reports",
 		"stages[].not_before", "stages[].seen",
 	}
 	for name, rec := range map[string]migrate.Record{"empty": {}, "bare": bare} {

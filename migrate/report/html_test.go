@@ -125,7 +125,7 @@ func TestPageAnswersInOrder(t *testing.T) {
 			got = append(got, id)
 		}
 	}
-	want := []string{"standing", "balance", "alignment", "timeline", "dns", "findings", "next"}
+	want := []string{"standing", "balance", "alignment", "senders", "timeline", "dns", "findings", "next"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the parts are %v, want %v", got, want)
 	}

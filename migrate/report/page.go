@@ -34,6 +34,7 @@ type page struct {
 	Tiles    []tile
 	Accounts []account
 	Probes   []probed
+	Plot     *plot // of who sends, nil without a report
 	Steps    []entry
 	Columns  []count // the states that some message of some account is in
 	Extra    bool    // something is at the target only
@@ -65,6 +66,7 @@ func newPage(d Document) page {
 		p.Sum = weigh(*d.Total, d.Balance.Balanced, p.Outdated())
 	}
 	p.Accounts, p.Probes, p.Steps = p.accounts(), probes(d), timeline(d)
+	p.Plot = newPlot(d)
 	p.Tiles = []tile{p.mailTile(), p.probeTile(), d.zoneTile(), d.findingTile()}
 	return p
 }

@@ -86,7 +86,8 @@ func full() migrate.Record {
 			{Time: at(20 * time.Hour), From: "anna@example.org", DMARC: "not-measured", Reasons: []string{"the envelope is not known"}},
 			{Time: at(31 * time.Hour), From: "anna@example.org", DMARC: "pass", Reasons: []string{}, Verdict: verdict()},
 		},
-		Sweeps: []time.Time{at(30*time.Hour + 5*time.Minute), at(31 * time.Hour)},
+		Sweeps:  []time.Time{at(30*time.Hour + 5*time.Minute), at(31 * time.Hour)},
+		Reports: heard(),
 	}
 }
 
@@ -155,6 +156,7 @@ func outside(text string) migrate.Record {
 		SPF:  probe.SPF{Domain: text, Result: text, IP: text, Text: text},
 		DKIM: []probe.DKIM{{Domain: text, Selector: text, Result: text, Algorithm: text, Text: text}},
 	}}}
+	outsideReports(rec.Reports, text)
 	outsidePlan(rec.Plan, text)
 	for i := range rec.Balance.Accounts {
 		a := &rec.Balance.Accounts[i]
