@@ -112,7 +112,9 @@ func configText(domain, old string, p *provider.Provider) string {
 		fmt.Fprintf(&b, "\nsource:\n  imap: imaps://%s:993   # the MX as it is now\n", old)
 	}
 	b.WriteString("  # master: {user: migrator, password: {env: MASTER}, separator: \"*\"}   # one password for all accounts\n")
-	fmt.Fprintf(&b, "accounts: accounts.csv\n\n# Where changes of the zone are sent; without it plan works and prepare refuses.\n# dns:\n#   publisher:\n#     rfc2136: {server: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n")
+	b.WriteString("accounts: accounts.csv\n")
+	b.WriteString("\n# What the old server accepts, read from its files (copies will do), so that no\n# address is forgotten.\n# inventory: {postfix: /etc/postfix, dovecot: /etc/dovecot, maillog: [/var/log/mail.log*]}\n")
+	b.WriteString("\n# Where changes of the zone are sent; without it plan works and prepare refuses.\n# dns:\n#   publisher:\n#     rfc2136: {server: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n")
 	b.WriteString("\n# A mailbox elsewhere, for the proof of DMARC alignment.\n# probe:\n#   address: probe@elsewhere.example\n#   imap: imaps://imap.elsewhere.example\n#   password: {env: PROBE}\n")
 	return b.String()
 }
