@@ -36,7 +36,7 @@ type Input struct {
 	// Policy is the text of the MTA-STS policy as served, "" when there is
 	// none at hand. NoPolicy says what the policy host answered in its place;
 	// "" means that nobody could ask. Served holds the policies that were seen
-	// before, the oldest first.
+	// before, the oldest first; an empty text stands for a host without one.
 	Policy   string
 	NoPolicy string
 	Served   []Served

@@ -104,7 +104,7 @@ func (m *move) policyID() {
 		return
 	}
 	id := m.in.PolicyID()
-	i := slices.IndexFunc(m.in.Served, func(s Served) bool { return s.ID == id && !sameSTS(s.Text, m.in.Policy) })
+	i := slices.IndexFunc(m.in.Served, func(s Served) bool { return s.ID == id && s.Text != "" && !sameSTS(s.Text, m.in.Policy) })
 	if i < 0 {
 		return
 	}
