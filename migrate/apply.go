@@ -29,6 +29,9 @@ func (r *run) publish(ctx context.Context, changes []dnsplan.Change) error {
 	if err != nil {
 		return err
 	}
+	if text := promise(p.Abilities()); text != "" && len(changes) > 0 {
+		r.say("%s", text)
+	}
 	for _, zone := range zonesOf(changes) {
 		var own []dnsplan.Change
 		for _, c := range changes {
@@ -111,15 +114,14 @@ func (r *run) visible(ctx context.Context, changes []dnsplan.Change) (bool, stri
 // where the publisher has an idea.
 func (r *run) lagging(ctx context.Context, v resolver.Visibility) string {
 	var texts []string
-	p, err := r.publisher()
-	explainer, _ := p.(publish.Explainer)
+	explainer := r.explainer()
 	for _, s := range v.Servers {
 		switch {
 		case s.Err != nil:
 			texts = append(texts, fmt.Sprintf("%s: %v", s.Server, s.Err))
 		case len(s.Differences) > 0:
 			texts = append(texts, fmt.Sprintf("%s (serial %d) does not show %s yet", s.Server, s.Serial, s.Differences[0].Key.Name))
-			if explainer == nil || err != nil {
+			if explainer == nil {
 				continue
 			}
 			for _, d := range s.Differences {

@@ -223,6 +223,36 @@ func (m *Move) fileError(err error) error {
 	return &config.Error{File: e.File, Line: e.Line, Column: min(e.Line, 1), Text: e.Text, Fix: e.Fix, Err: err}
 }
 
+// explainer returns a publisher that can tell what was done wrongly, or nil.
+// No other kind is built for it: a wait must not ask for a token.
+func (m *Move) explainer() publish.Explainer {
+	if m.Config.DNS.Publisher.Manual == nil {
+		return nil
+	}
+	p, err := m.publisher()
+	if err != nil {
+		return nil
+	}
+	e, _ := p.(publish.Explainer)
+	return e
+}
+
+// promise says what a publisher cannot do, or nothing where it can do all: a
+// person who shares the panel with others should know.
+func promise(a publish.Abilities) string {
+	var lacks []string
+	if !a.Swap {
+		lacks = append(lacks, "does not compare and write in one, so the zone is read right before and right after")
+	}
+	if !a.Atomic {
+		lacks = append(lacks, "takes changes one by one, so what comes is there before anything goes")
+	}
+	if len(lacks) == 0 || a.Name == "manual" {
+		return ""
+	}
+	return a.Name + " " + strings.Join(lacks, ", and ")
+}
+
 // sayLines tells a person something that has several lines.
 func (m *Move) sayLines(text string) {
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {

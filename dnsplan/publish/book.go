@@ -167,9 +167,3 @@ func absolute(name, apex string) string {
 
 // bare returns a zone's name as APIs write it, without the final dot.
 func bare(apex string) string { return strings.TrimSuffix(zone.Canonical(apex), ".") }
-
-// preference splits the number off the data of an MX record.
-func preference(data string) (number, host string) {
-	number, host, _ = strings.Cut(strings.TrimSpace(data), " ")
-	return number, strings.TrimSpace(host)
-}

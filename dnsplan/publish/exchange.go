@@ -16,7 +16,7 @@ func exchange(path, before, after string) error {
 	if err != nil {
 		return unwritable(path, err)
 	}
-	defer os.Remove(f.Name()) // it is gone already when all went well
+	defer func() { _ = os.Remove(f.Name()) }() // it is gone already when all went well
 	err = fill(f, path, after)
 	if closing := f.Close(); err == nil {
 		err = closing
