@@ -170,3 +170,31 @@ func TestBuildRefuses(t *testing.T) {
 		t.Errorf("Build of nothing = %v, want ErrInput", err)
 	}
 }
+
+// TestReplanAfterTTLRaised plans again when somebody has given the MX its long
+// TTL back before the switch: it is lowered once more, and the switch waits as
+// long as at first.
+func TestReplanAfterTTLRaised(t *testing.T) {
+	t.Parallel()
+	p, in := ordinary(t)
+	in.Applied = p.Stage(dnsplan.Prepare)
+	in.Now = dnsplan.Outcome(p, dnsplan.Prepare, in.Now)
+	mx := in.Now.Get("example.org.", dns.TypeMX)
+	mx.TTL = 172800
+	in.Now.Put(*mx)
+	q, err := dnsplan.Build([]dnsplan.Input{in}, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := q.Stage(dnsplan.Prepare)
+	if len(again) != 1 || again[0].Before.TTL != 172800 || again[0].After.TTL != 300 || !zone.Equal(again[0].Before, again[0].After) {
+		t.Errorf("prepare = %v, want the TTL lowered once more", describe(again))
+	}
+	if got, want := q.Wait(dnsplan.Switch).Length, 172800*11/10*time.Second; got != want {
+		t.Errorf("wait of switch = %v, want %v: the longest TTL that was seen", got, want)
+	}
+	end := dnsplan.Outcome(q, dnsplan.Retire, in.Now).Get("example.org.", dns.TypeMX)
+	if end.TTL != 86400 {
+		t.Errorf("TTL at the end = %d, want that of the first snapshot", end.TTL)
+	}
+}

@@ -17,7 +17,7 @@ func world(lines ...string) spf.Lookup {
 		var data []string
 		for _, line := range lines {
 			f := strings.SplitN(line, " ", 3)
-			if strings.ToLower(f[0]) != strings.ToLower(strings.TrimSuffix(name, ".")+".") {
+			if !strings.EqualFold(f[0], strings.TrimSuffix(name, ".")+".") {
 				continue
 			}
 			if f[1] == "SILENT" {
