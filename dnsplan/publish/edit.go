@@ -16,10 +16,9 @@ import (
 type edition struct {
 	gone   bool
 	ttl    uint32
-	data   string   // in place of what is there; empty: kept
-	serial string   // of the SOA
-	after  []string // RDATA of records that follow, of set
-	set    zone.RRset
+	data   string       // in place of what is there; empty: kept
+	serial string       // of the SOA
+	after  []zone.RRset // records that follow
 }
 
 // edit returns the text with changes made. Everything else keeps its place
@@ -36,18 +35,21 @@ func (m *master) edit(due []live, now time.Time) (string, error) {
 			eds[i].serial = strconv.FormatUint(uint64(nextSerial(rrs[0].(*dns.SOA).Serial, now)), 10)
 		}
 	}
-	var last []edition // at the end of the file
+	var last []zone.RRset // at the end of the file
 	for _, l := range due {
-		if at := m.mark(eds, l); at < 0 {
-			last = append(last, edition{set: *l.After, after: l.After.Data})
+		if at, more := m.mark(eds, l); len(more.Data) > 0 && at < 0 {
+			last = append(last, more)
+		} else if len(more.Data) > 0 {
+			eds[at].after = append(eds[at].after, more)
 		}
 	}
 	return m.write(eds, last), nil
 }
 
-// mark enters one change into the editions of its RRset. It returns a
-// negative number when the file has no place for the records to come.
-func (m *master) mark(eds []edition, l live) int {
+// mark enters one change into the editions of its RRset. It returns the
+// records that have no line yet, and after which entry they belong; a negative
+// number when the name has none.
+func (m *master) mark(eds []edition, l live) (int, zone.RRset) {
 	set := l.RRset()
 	var want []string
 	if l.After != nil {
@@ -82,21 +84,13 @@ func (m *master) mark(eds []edition, l live) int {
 		want = want[1:]
 	}
 	switch {
-	case len(want) == 0:
-		return 0
 	case at < 0 && len(drop) > 0:
 		at = drop[len(drop)-1]
 	case at < 0:
 		at = neighbour
 	}
-	if at >= 0 {
-		// Another RRset of the name may have the same last line.
-		for len(eds[at].after) > 0 && eds[at].set.Key() != set.Key() {
-			return -1
-		}
-		eds[at].after, eds[at].set = want, set
-	}
-	return at
+	set.Data = want
+	return at, set
 }
 
 // plain reports whether the data can be exchanged without touching what
@@ -113,7 +107,7 @@ type standing struct {
 }
 
 // write puts the text together.
-func (m *master) write(eds []edition, last []edition) string {
+func (m *master) write(eds []edition, last []zone.RRset) string {
 	var b strings.Builder
 	var s standing
 	from := 0
@@ -130,13 +124,13 @@ func (m *master) write(eds []edition, last []edition) string {
 		if !eds[i].gone {
 			b.WriteString(m.line(e, eds[i], &s))
 		}
-		if len(eds[i].after) > 0 {
-			m.insert(&b, e, eds[i], &s)
+		for _, set := range eds[i].after {
+			m.insert(&b, e, set, &s)
 		}
 	}
 	b.WriteString(m.text[from:])
-	for _, ed := range last {
-		m.insert(&b, entry{owner: ed.set.Name, origin: m.origin}, ed, &s)
+	for _, set := range last {
+		m.insert(&b, entry{owner: set.Name, origin: m.origin}, set, &s)
 	}
 	return b.String()
 }
@@ -195,7 +189,7 @@ func (e entry) data() (from, to int) {
 }
 
 // insert writes records after an entry, in its manner.
-func (m *master) insert(b *strings.Builder, e entry, ed edition, s *standing) {
+func (m *master) insert(b *strings.Builder, e entry, set zone.RRset, s *standing) {
 	end := "\n"
 	if i := strings.IndexByte(m.text, '\n'); i > 0 && m.text[i-1] == '\r' {
 		end = "\r\n"
@@ -212,11 +206,11 @@ func (m *master) insert(b *strings.Builder, e entry, ed edition, s *standing) {
 			name = shortName(e.owner, e.origin)
 		}
 	}
-	for _, data := range ed.after {
-		fmt.Fprintf(b, "%s\t%d\tIN\t%s\t%s%s", name, ed.set.TTL, ed.set.TypeName(), data, end)
+	for _, data := range set.Data {
+		fmt.Fprintf(b, "%s\t%d\tIN\t%s\t%s%s", name, set.TTL, set.TypeName(), data, end)
 	}
 	s.owner = e.owner
-	s.states(ed.set.TTL)
+	s.states(set.TTL)
 }
 
 // states notes a TTL that a record states for itself: without $TTL it holds
