@@ -23,7 +23,7 @@ import (
 func zones() uint64 {
 	switch {
 	case raceEnabled:
-		return 160
+		return 80
 	case testing.Short():
 		return 400
 	}
