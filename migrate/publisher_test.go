@@ -241,7 +241,7 @@ func TestPromise(t *testing.T) {
 	t.Parallel()
 	for want, a := range map[string]publish.Abilities{
 		"": {Name: "rfc2136", Swap: true, Atomic: true},
-		"desec does not compare and write in one, so the zone is read right before and right after": {Name: "desec", Atomic: true},
+		"desec does not compare and write in one, so the zone is read right before and right after":                                                                            {Name: "desec", Atomic: true},
 		"gandi does not compare and write in one, so the zone is read right before and right after, and takes changes one by one, so what comes is there before anything goes": {Name: "gandi"},
 	} {
 		if got := promise(a); got != want {
