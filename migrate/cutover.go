@@ -146,6 +146,11 @@ func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Find
 		return nil, nil, err
 	}
 	results = append(results, addresses...)
+	last, err := r.switchGates(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	results = append(results, last...)
 	if len(r.Config.DNS.Servers) > 0 {
 		results = append(results, unmeasured("servers", finding.ServersChosen,
 			"dns.servers names the servers to ask, so nobody knows whether the world's see the change",

@@ -1,0 +1,132 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/resolver"
+	"github.com/mxmove/mxmove/dnsplan/zone"
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/step"
+)
+
+// visibleGate asks that every authoritative server shows what was prepared:
+// the provider's verification, DKIM and SPF records, and TTLs that nobody has
+// raised again meanwhile.
+func visibleGate(shown bool, lag string, err error) step.Result {
+	const fix = "run mxmove prepare again, or wait until the server that lags has caught up"
+	switch {
+	case err != nil:
+		r := unmeasured("visible", finding.GateRRsets, "the authoritative servers could not be asked: "+err.Error(), fix)
+		r.Exit = 5
+		return r
+	case !shown:
+		return refuse("visible", finding.GateRRsets, "what was prepared is not visible everywhere: "+lag, fix)
+	}
+	return pass("visible", "every authoritative server shows what was prepared")
+}
+
+// provenGate asks that a message through the target is aligned before anybody
+// else sends that way. Without a probe mailbox nobody knows.
+func provenGate(v *DMARCRecord, err error) step.Result {
+	switch {
+	case err != nil:
+		return unmeasured("aligned", finding.GateAligned, "the probe through the target could not be judged: "+err.Error(), "run mxmove check dmarc")
+	case v == nil:
+		return unmeasured("aligned", finding.GateAligned, "no mailbox elsewhere is configured that could receive a probe",
+			`add probe to mxmove.yaml, or pass with --accept `+string(finding.GateAligned)+`="..."`)
+	}
+	r := alignedGate(Facts{Verdict: v})
+	r.Gate = "aligned"
+	return r
+}
+
+// undoGate asks that the old server would take back what arrives at the
+// target.
+func undoGate(rights []mailbox.RightResult) step.Result {
+	var closed []string
+	for _, r := range rights {
+		if r.Err != nil {
+			closed = append(closed, fmt.Sprintf("%s: %v", r.Account, r.Err))
+		}
+	}
+	switch {
+	case len(rights) == 0:
+		return unmeasured("undo", finding.GateUndoRight, "no account was tried at the old server", "run the command again")
+	case len(closed) > 0:
+		return refuse("undo", finding.GateUndoRight,
+			fmt.Sprintf("at the old server %d of %d accounts could not be written to, so undo could not bring back what arrives", len(closed), len(rights)),
+			"open them for writing at the old server", closed...)
+	}
+	return pass("undo", "the old server would take back what arrives at the target")
+}
+
+// switchGates asks what only the world can tell right before the switch.
+func (r *run) switchGates(ctx context.Context) ([]step.Result, error) {
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown, lag, err := r.visible(ctx, lastOfEach(ofStage(applied, dnsplan.Prepare)))
+	if err != nil && !errors.Is(err, resolver.ErrNoAnswer) {
+		return nil, err
+	}
+	results := []step.Result{visibleGate(shown, lag, err)}
+	p, _, err := r.provider()
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := r.accounts(p, nil)
+	if err != nil {
+		return nil, err
+	}
+	results = append(results, undoGate(mailbox.Rights(ctx, accounts, r.copyOptions(p))))
+	v, err := r.proven(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return append(results, provenGate(v, err)), nil
+}
+
+// lastOfEach keeps the last change of each RRset: what is in effect.
+func lastOfEach(changes []dnsplan.Change) []dnsplan.Change {
+	last := make(map[zone.Key]int)
+	for i, c := range changes {
+		last[c.RRset().Key()] = i
+	}
+	var kept []dnsplan.Change
+	for i, c := range changes {
+		if last[c.RRset().Key()] == i {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// proven returns a verdict on mail through the target since it was prepared,
+// and sends a probe when there is none that passed. A dry run sends nothing.
+func (r *run) proven(ctx context.Context) (*DMARCRecord, error) {
+	if r.Config.Probe == nil {
+		return nil, nil
+	}
+	seen, _, err := r.state.Latest(ctx, seenStage, string(dnsplan.Prepare))
+	if err != nil {
+		return nil, err
+	}
+	last, err := recall[DMARCRecord](ctx, r, dmarcKind, "")
+	if err != nil || last != nil && last.DMARC == "pass" && !last.Time.Before(seen.At) {
+		return last, err
+	}
+	if r.o.DryRun {
+		return nil, errors.New("a dry run sends no probe")
+	}
+	if _, err := r.checkDMARC(ctx, DMARCOptions{}); err != nil {
+		if _, judged := errors.AsType[*PersonError](err); !judged {
+			return nil, err
+		}
+	}
+	return recall[DMARCRecord](ctx, r, dmarcKind, "")
+}
