@@ -14,7 +14,7 @@ func (w *writer) receive(ctx context.Context) error {
 	answer, err := w.lane.Receive(ctx)
 	f := w.flights[0]
 	if err != nil {
-		return fmt.Errorf("append %s uid %d: %w", clean(w.pair.Target), f.load.messages[f.places[0]].UID, err)
+		return fmt.Errorf("append %s uid %d: %w", clean(f.load.d.pair.Target), f.load.messages[f.places[0]].UID, err)
 	}
 	w.flights = w.flights[1:]
 	l := f.load
@@ -28,8 +28,8 @@ func (w *writer) receive(ctx context.Context) error {
 			l.taken = append(l.taken, answered{place: i, uid: answer.UIDs[n]})
 		}
 	}
-	if answer.Validity != 0 && answer.Validity != w.target.UIDValidity {
-		return fmt.Errorf("append %s: %w: UIDVALIDITY is now %d", clean(w.pair.Target), imapconn.ErrProtocol, answer.Validity)
+	if answer.Validity != 0 && answer.Validity != l.d.target.UIDValidity {
+		return changed(l.d.pair.Target, answer.Validity)
 	}
 	if l.open--; l.open > 0 {
 		return nil
@@ -46,13 +46,13 @@ func (w *writer) finish(ctx context.Context, l *load) error {
 	for _, a := range l.taken {
 		w.succeeded(l, a.place)
 	}
-	w.progress()
+	l.d.progress()
 	if len(l.refused) == 0 {
 		w.drop(l)
 		return nil
 	}
-	if fail := w.fatal(l.reasons); fail != nil {
-		w.fail = fail
+	if fail := l.d.fatal(l.reasons); fail != nil {
+		l.d.giveUp(fail)
 		w.drop(l)
 		return nil
 	}
@@ -84,14 +84,14 @@ func (w *writer) settleIntent(ctx context.Context, l *load) error {
 	}
 	runs = journal.Runs{}.Add(runs...)
 	if len(unnamed) == 0 {
-		return w.page.Done(ctx, runs, l.intent)
+		return l.d.page.Done(ctx, runs, l.intent)
 	}
 	if len(runs) > 0 {
-		if err := w.page.Found(ctx, runs); err != nil {
+		if err := l.d.page.Found(ctx, runs); err != nil {
 			return err
 		}
 	}
-	return w.page.Stored(ctx, l.intent, unnamed)
+	return l.d.page.Stored(ctx, l.intent, unnamed)
 }
 
 // requeue sends some messages of a load again, each on its own.
@@ -111,24 +111,31 @@ func (w *writer) drop(l *load) {
 // succeeded counts a message that the target took.
 func (w *writer) succeeded(l *load, place int) {
 	m := l.messages[place]
-	_, dropped := w.wanted(m, l.bare)
+	d := l.d
+	_, dropped := d.wanted(m, l.bare)
 	for _, keyword := range dropped {
-		w.res.Keywords[keyword]++
+		d.res.Keywords[keyword]++
 	}
-	w.sentNow[m.UID] = true
-	w.res.Sent++
-	w.res.Bytes += m.Size
+	d.sentNow[m.UID] = true
+	d.res.Sent++
+	d.res.Bytes += m.Size
 }
 
 // fatal returns the refusal that concerns more than its message, if any: the
 // account is full, the server is busy, the mailbox has gone.
-func (w *writer) fatal(reasons []error) error {
+func (d *delta) fatal(reasons []error) error {
 	for _, err := range reasons {
 		if imapconn.Class(err) != imapconn.ClassRefused {
-			return fmt.Errorf("append %s: %w", clean(w.pair.Target), err)
+			return fmt.Errorf("append %s: %w", clean(d.pair.Target), err)
 		}
 	}
 	return nil
+}
+
+// giveUp says why nothing more is sent to the mailbox. The reader asks too.
+func (d *delta) giveUp(err error) {
+	d.fail = err
+	d.failed.Store(true)
 }
 
 // refused sends messages with keywords again without them: no message is lost
@@ -143,12 +150,12 @@ func (w *writer) refused(ctx context.Context, l *load) error {
 		if err := w.refuse(ctx, l, i, l.reasons[n]); err != nil {
 			return err
 		}
-		w.rejects++
+		l.d.rejects++
 	}
-	if w.rejects >= manyRejects && w.res.Sent == 0 {
-		w.fail = fmt.Errorf("append %s: every message is refused: %w", clean(w.pair.Target), l.reasons[0])
+	if l.d.rejects >= manyRejects && l.d.res.Sent == 0 {
+		l.d.giveUp(fmt.Errorf("append %s: every message is refused: %w", clean(l.d.pair.Target), l.reasons[0]))
 	}
-	if len(bare) > 0 && w.fail == nil {
+	if len(bare) > 0 && l.d.fail == nil {
 		w.requeue(l, bare, true)
 		return nil
 	}
@@ -157,9 +164,9 @@ func (w *writer) refused(ctx context.Context, l *load) error {
 }
 
 // progress tells how far the mailbox is.
-func (w *writer) progress() {
-	w.emit(Event{
-		Type: MailboxProgress, Account: w.account.Name, Mailbox: w.pair.Source,
-		Total: w.total, Done: w.res.Sent + len(w.refusals), Bytes: w.res.Bytes,
+func (d *delta) progress() {
+	d.emit(Event{
+		Type: MailboxProgress, Account: d.account.Name, Mailbox: d.pair.Source,
+		Total: len(d.sending), Done: d.res.Sent + len(d.refusals), Bytes: d.res.Bytes,
 	})
 }

@@ -11,14 +11,8 @@ import (
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
-// audit looks at the target once more after something was sent.
+// audit judges a look at the target after something was sent.
 func (d *delta) audit(ctx context.Context) error {
-	if len(d.sentNow) == 0 {
-		return nil // the look before was the last one
-	}
-	if err := d.lookAtTarget(ctx); err != nil {
-		return err
-	}
 	intents, err := d.page.Intents(ctx)
 	if err != nil {
 		return err
@@ -47,7 +41,7 @@ func (s *settling) doubles(ctx context.Context) error {
 		return err
 	}
 	over := slices.DeleteFunc(slices.Clone(s.free), func(c candidate) bool { return s.taken[c.UID] })
-	if err := s.fingerprint(ctx, s.ends.target, over, uids(over)); err != nil {
+	if err := s.freeHeaders(ctx, over); err != nil {
 		return err
 	}
 	for _, m := range doubts {
@@ -100,7 +94,11 @@ func (s *settling) melted(ctx context.Context) error {
 func (d *delta) recopy(ctx context.Context) error {
 	there := make(map[imap.UID]bool)
 	if d.target.Exists > 0 {
-		ms, err := list(ctx, d.ends.target, wire.From(1), false)
+		target, err := d.atTarget(ctx)
+		if err != nil {
+			return err
+		}
+		ms, err := list(ctx, target, wire.From(1), false)
 		if err != nil {
 			return err
 		}

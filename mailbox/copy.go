@@ -22,20 +22,31 @@ import (
 // that the target refuses is left to its own copy to report.
 func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) error {
 	made := make(map[string]bool)
+	var makings []*imapconn.Making
+	var of []Pair
 	for _, p := range pairs {
-		if p.Skip != "" {
-			continue
+		m := &imapconn.Making{
+			Name:      p.TargetWire,
+			Create:    p.Create && !made[p.Target],
+			Subscribe: p.Subscribe && (p.Create || !c.o.Additions),
 		}
-		if p.Create && !made[p.Target] {
-			if err := c.attempt(p, "is not created", t.Create(ctx, p.Target)); err != nil {
-				return err
-			}
+		if p.Skip == "" && (m.Create || m.Subscribe) {
 			made[p.Target] = true
+			makings, of = append(makings, m), append(of, p)
 		}
-		if p.Subscribe && (p.Create || !c.o.Additions) {
-			if err := c.attempt(p, "is not subscribed", t.Subscribe(ctx, p.TargetWire)); err != nil {
-				return err
-			}
+	}
+	if len(makings) == 0 {
+		return nil
+	}
+	if err := t.Make(ctx, makings...); err != nil {
+		return err
+	}
+	for i, m := range makings {
+		if err := c.attempt(of[i], "is not created", m.CreateErr); err != nil {
+			return err
+		}
+		if err := c.attempt(of[i], "is not subscribed", m.SubscribeErr); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -56,49 +67,85 @@ func (c *carrier) attempt(p Pair, what string, err error) error {
 }
 
 // send copies messages: one goroutine reads from the source, one writes to
-// the target, and what lies between is bounded by octets.
-func (d *delta) send(ctx context.Context, todo []Message) error {
-	if len(todo) == 0 {
+// the target, and what lies between is bounded by octets. What could not be
+// sent to its end has an error, or is halted where the convoy has one.
+func (v *convoy) send(ctx context.Context) error {
+	f := &feeder{convoy: v}
+	for _, d := range v.deltas {
+		if d.err != nil {
+			continue
+		}
+		d.sending = d.todo()
+		for _, ms := range batches(d.sending) {
+			f.todo = append(f.todo, batch{d, ms})
+		}
+	}
+	if len(f.todo) == 0 {
 		return nil
 	}
-	d.total = len(todo)
 	loads, quit := make(chan *load), make(chan struct{})
+	f.loads, f.quit = loads, quit
 	var g errgroup.Group
 	var readErr, writeErr error
 	g.Go(func() error {
-		readErr = d.fetchAll(ctx, todo, loads, quit)
+		readErr = f.read(ctx)
 		return nil
 	})
 	g.Go(func() error {
 		defer close(quit)
-		writeErr = d.writeAll(ctx, loads)
+		writeErr = v.writeAll(ctx, loads)
 		return nil
 	})
 	_ = g.Wait() // both errors are kept apart
+	for _, d := range v.deltas {
+		d.arrived()
+	}
+	if writeErr == nil {
+		writeErr = readErr
+	}
+	if writeErr != nil && !early(writeErr) {
+		return writeErr
+	}
+	if err := v.each(func(d *delta) error { return d.keepStreamed(ctx) }); err != nil {
+		return err
+	}
+	return writeErr
+}
+
+// arrived decides whether everything of the mailbox has got through.
+func (d *delta) arrived() {
 	gone := make(map[imap.UID]bool, len(d.gone))
 	for _, uid := range d.gone {
 		gone[uid] = true
 	}
+	unkept := make(map[imap.UID]bool, len(d.unkept))
+	for _, r := range d.unkept {
+		unkept[r.message.UID] = true
+	}
 	d.list = slices.DeleteFunc(d.list, func(m Message) bool { return gone[m.UID] })
-	if writeErr != nil {
-		return writeErr
+	for _, err := range []error{d.fail, d.unreadErr} {
+		if d.err == nil {
+			d.err = err
+		}
 	}
-	if readErr != nil {
-		return readErr
+	for _, m := range d.sending {
+		_, refused := d.refusals[m.UID]
+		if !d.sentNow[m.UID] && !refused && !gone[m.UID] && !unkept[m.UID] {
+			d.halted = true
+		}
 	}
-	return d.keepStreamed(ctx)
+	d.sending = nil
 }
 
 // A writer sends loads to the target and notes what became of them.
 type writer struct {
-	*delta
+	*convoy
 	lane    *lane.Writer
 	window  int
 	queue   []*load        // to be sent again, before anything new
 	flights []flight       // commands without an answer, oldest first
 	live    map[*load]bool // everything that takes room in memory
-	rejects int            // messages refused by this attempt
-	fail    error          // why nothing more is sent
+	stop    error          // why nothing more is sent
 }
 
 // manyRejects is how many messages may be refused, with none taken, before the
@@ -118,19 +165,19 @@ func window(caps imapconn.Caps) int {
 	case !caps.Has("UIDPLUS"):
 		return 4
 	case caps.Has("MULTIAPPEND"):
-		return 2
+		return 8
 	}
-	return 16
+	return 32
 }
 
 // writeAll sends what the reader brings. It never waits for the reader while
 // an answer is due: the reader may be waiting for the room in memory that only
 // the answer gives back.
-func (d *delta) writeAll(ctx context.Context, loads <-chan *load) error {
-	caps := d.ends.target.Caps()
+func (v *convoy) writeAll(ctx context.Context, loads <-chan *load) error {
+	caps := v.ends.target.Caps()
 	w := &writer{
-		delta: d, window: window(caps), live: make(map[*load]bool),
-		lane: lane.NewWriter(d.ends.target.Raw(), caps, d.pair.TargetWire),
+		convoy: v, window: window(caps), live: make(map[*load]bool),
+		lane: lane.NewWriter(v.ends.target.Raw(), caps),
 	}
 	defer func() {
 		for l := range w.live {
@@ -152,7 +199,7 @@ func (d *delta) writeAll(ctx context.Context, loads <-chan *load) error {
 			continue
 		}
 		if !more {
-			return w.fail
+			return w.stop
 		}
 	}
 }
@@ -181,10 +228,10 @@ func (w *writer) next(loads <-chan *load) (l *load, more bool) {
 
 // begin writes the intent down and sends a load.
 func (w *writer) begin(ctx context.Context, l *load) error {
-	if w.fail == nil {
-		w.fail = w.spent(ctx)
+	if w.stop == nil {
+		w.stop = w.spent(ctx)
 	}
-	if w.fail != nil {
+	if w.stop != nil || l.d.fail != nil {
 		w.drop(l)
 		return nil
 	}
@@ -192,14 +239,14 @@ func (w *writer) begin(ctx context.Context, l *load) error {
 	if err != nil || len(commands) == 0 {
 		return err
 	}
-	in := journal.Intent{Look: w.look, Made: w.o.Now()}
+	in := journal.Intent{Look: l.d.look, Made: w.o.Now()}
 	for _, places := range commands {
 		for _, i := range places {
 			in.Messages = append(in.Messages, remember(l.messages[i], l.messages[i].Header))
 			w.bytes.Add(l.messages[i].Size)
 		}
 	}
-	if l.intent, err = w.page.Begin(ctx, in); err != nil {
+	if l.intent, err = l.d.page.Begin(ctx, in); err != nil {
 		return err
 	}
 	l.open = len(commands)
@@ -231,14 +278,14 @@ func (w *writer) sendCommands(ctx context.Context, l *load, commands [][]int) er
 
 // hopeless reports whether nothing but refusals has come back so far.
 func (w *writer) hopeless(l *load) bool {
-	return w.res.Sent == 0 && len(l.taken) == 0 && (l.single || !w.lane.Multi()) && w.rejects+len(l.refused) >= manyRejects
+	return l.d.res.Sent == 0 && len(l.taken) == 0 && (l.single || !w.lane.Multi()) && l.d.rejects+len(l.refused) >= manyRejects
 }
 
 // commands cuts a load into commands, after what is too large was refused.
 func (w *writer) commands(ctx context.Context, l *load) ([][]int, error) {
 	var commands [][]int
 	for i, m := range l.messages {
-		if limit := w.appendLimit(); limit > 0 && m.Size > limit {
+		if limit := l.d.appendLimit(); limit > 0 && m.Size > limit {
 			err := fmt.Errorf("larger than the target takes: %d of at most %d octets", m.Size, limit)
 			if err := w.refuse(ctx, l, i, err); err != nil {
 				return nil, err
@@ -261,12 +308,12 @@ func (w *writer) commands(ctx context.Context, l *load) ([][]int, error) {
 func (w *writer) append(ctx context.Context, l *load, places []int) error {
 	items := make([]lane.Item, len(places))
 	for n, i := range places {
-		flags, _ := w.wanted(l.messages[i], l.bare)
+		flags, _ := l.d.wanted(l.messages[i], l.bare)
 		items[n] = l.item(i, flags)
 	}
 	w.flights = append(w.flights, flight{l, places})
-	if err := w.lane.Append(ctx, items); err != nil {
-		return fmt.Errorf("append %s uid %d: %w", clean(w.pair.Target), l.messages[places[0]].UID, err)
+	if err := w.lane.Append(ctx, l.d.pair.TargetWire, items); err != nil {
+		return fmt.Errorf("append %s uid %d: %w", clean(l.d.pair.Target), l.messages[places[0]].UID, err)
 	}
 	if l.stream != nil {
 		// Refused before its end, the rest of it is not wanted.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -27,67 +28,44 @@ type delta struct {
 	res  *MailboxResult
 	page *journal.Page
 
-	source, target wire.Selected
-	list           []Message  // inventory of the source, by UID
-	silent         []imap.UID // in the source, but it gives nothing for them
-	gone           []imap.UID // no longer to be counted with the list
-	unkept         []refusal  // refused messages that are still to be kept as files
-	runs           journal.Runs
-	refusals       map[imap.UID]journal.Refusal
-	look           imap.UID          // UIDNEXT of the target at the last look
-	sentNow        map[imap.UID]bool // by this attempt
-	total          int               // messages that this attempt has to send
-}
+	source, target       wire.Selected
+	sourceErr, targetErr error      // why a side cannot be read
+	list                 []Message  // inventory of the source, by UID
+	silent               []imap.UID // in the source, but it gives nothing for them
+	gone                 []imap.UID // no longer to be counted with the list
+	unkept               []refusal  // refused messages that are still to be kept as files
+	runs                 journal.Runs
+	refusals             map[imap.UID]journal.Refusal
+	look                 imap.UID          // UIDNEXT of the target at the last look
+	seen                 []Message         // what the look has listed
+	seenFrom             imap.UID          // from which UID on; 0: not listed
+	sentNow              map[imap.UID]bool // by this attempt
+	sending              []Message         // by this attempt
+	rejects              int               // messages refused by this attempt
 
-// mailboxOnce makes one attempt at a mailbox.
-func (c *carrier) mailboxOnce(ctx context.Context, e *ends, p Pair, res *MailboxResult) (err error) {
-	if err := e.open(ctx); err != nil {
-		return err
-	}
-	d := &delta{carrier: c, ends: e, pair: p, res: res, sentNow: make(map[imap.UID]bool)}
-	if err := both(func() error { return d.inventory(ctx) }, func() error { return d.lookAtTarget(ctx) }); err != nil {
-		return err
-	}
-	if err := d.open(ctx); err != nil {
-		return err
-	}
-	defer func() {
-		// The count is made from the journal; after an end of ctx it may be
-		// asked all the same, since nothing leaves the machine for it.
-		if e := d.count(context.WithoutCancel(ctx)); err == nil {
-			err = e
-		}
-	}()
-	if err := d.settle(ctx); err != nil {
-		return err
-	}
-	todo := d.todo()
-	if c.o.DryRun {
-		res.Sent = len(todo)
-		return nil
-	}
-	if err := d.send(ctx, todo); err != nil {
-		return err
-	}
-	if err := d.audit(ctx); err != nil {
-		return err
-	}
-	return d.flags(ctx)
+	fail      error       // why nothing more is sent; the writer's
+	unreadErr error       // why nothing more is read; the reader's
+	failed    atomic.Bool // either of them, for the reader
+	err       error       // why the mailbox is given up
+	halted    bool        // the convoy ended before all of it was sent
+	ended     bool        // nothing is left to be done
 }
 
 // open opens the page of the journal. A UIDNEXT that has gone backwards means
 // that UIDs were given out anew, as a new UIDVALIDITY does: nothing that the
 // page says of them holds any more.
 func (d *delta) open(ctx context.Context) (err error) {
-	d.page, err = d.journal.Page(ctx, journal.Key{
-		Account: d.account.Name, Source: d.pair.SourceWire, Target: d.pair.TargetWire,
-		SourceValidity: d.source.UIDValidity, TargetValidity: d.target.UIDValidity, Reverse: d.o.Reverse,
-	})
+	d.page, err = d.journal.Page(ctx, d.key(d.source.UIDValidity, d.target.UIDValidity))
 	if err != nil {
 		return err
 	}
 	if d.o.DryRun {
 		return d.read(ctx)
+	}
+	if d.pair.rest != nil {
+		if err := d.page.Stirred(ctx); err != nil {
+			return err
+		}
 	}
 	stale, err := d.page.Stale(ctx)
 	if err != nil {
@@ -142,35 +120,68 @@ func (d *delta) read(ctx context.Context) (err error) {
 }
 
 // lookAtTarget opens the target mailbox and notes its UIDNEXT.
-func (d *delta) lookAtTarget(ctx context.Context) (err error) {
-	switch {
-	case !d.o.DryRun:
-		d.target, err = d.ends.target.Select(ctx, d.pair.TargetWire)
-	case !d.pair.Create:
-		d.target, err = d.ends.target.Examine(ctx, d.pair.TargetWire)
+func (d *delta) lookAtTarget(ctx context.Context) error {
+	if d.o.DryRun && d.pair.Create {
+		return nil
 	}
-	d.look = d.target.UIDNext
-	return err
-}
-
-// inventory opens and lists the source mailbox. UIDs that an OK left out are asked for
-// again; only an exact search may call a message gone.
-func (d *delta) inventory(ctx context.Context) (err error) {
-	if d.source, err = d.ends.source.Examine(ctx, d.pair.SourceWire); err != nil || d.source.Exists == 0 {
+	visit := d.visitTarget(0)
+	if err := d.ends.target.Visit(ctx, visit); err != nil {
 		return err
 	}
-	if d.list, err = list(ctx, d.ends.source, wire.From(1), false); err != nil {
-		return err
-	}
-	if len(d.list) < int(d.source.Exists) {
-		return d.leftOut(ctx)
-	}
-	return nil
+	d.looked(visit)
+	return visit.Err
 }
 
-// leftOut asks again for what the listing did not tell.
+// atSource gives the source's connection with the mailbox open.
+func (d *delta) atSource(ctx context.Context) (*imapconn.Source, error) {
+	if name, _ := d.ends.source.Selected(); name == d.pair.SourceWire {
+		return d.ends.source, nil
+	}
+	sel, err := d.ends.source.Examine(ctx, d.pair.SourceWire)
+	if err == nil && sel.UIDValidity != d.source.UIDValidity {
+		err = changed(d.pair.Source, sel.UIDValidity)
+	}
+	return d.ends.source, err
+}
+
+// atTarget gives the target's connection with the mailbox open.
+func (d *delta) atTarget(ctx context.Context) (*imapconn.Target, error) {
+	if name, _ := d.ends.target.Selected(); name == d.pair.TargetWire {
+		return d.ends.target, nil
+	}
+	open := d.ends.target.Select
+	if d.o.DryRun {
+		open = d.ends.target.Examine
+	}
+	sel, err := open(ctx, d.pair.TargetWire)
+	if err == nil && sel.UIDValidity != d.target.UIDValidity {
+		err = changed(d.pair.Target, sel.UIDValidity)
+	}
+	return d.ends.target, err
+}
+
+// changed is a mailbox that was renumbered while it was copied: it has to be
+// begun again.
+func changed(name string, validity uint32) error {
+	return fmt.Errorf("%s: %w: UIDVALIDITY is now %d", clean(name), imapconn.ErrProtocol, validity)
+}
+
+// leftOut asks again for what the listing did not tell: only an exact search
+// may call a message gone.
 func (d *delta) leftOut(ctx context.Context) error {
-	there, err := d.ends.source.Search(ctx, wire.From(1))
+	switch {
+	case d.sourceErr != nil:
+		return d.sourceErr
+	case d.targetErr != nil:
+		return d.targetErr
+	case len(d.list) >= int(d.source.Exists):
+		return nil
+	}
+	source, err := d.atSource(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := source.Search(ctx, wire.From(1))
 	if err != nil {
 		return err
 	}
@@ -178,7 +189,7 @@ func (d *delta) leftOut(ctx context.Context) error {
 	if len(untold) == 0 {
 		return nil
 	}
-	more, err := list(ctx, d.ends.source, wire.SetOf(untold...), false)
+	more, err := list(ctx, source, wire.SetOf(untold...), false)
 	if err != nil {
 		return err
 	}
@@ -272,25 +283,37 @@ type fetcher interface {
 	Bodies(ctx context.Context, uids []imap.UID, fn bodyFunc) error
 }
 
-// list lists messages by UID, each once: a server may tell one twice, and
-// answers "n:*" with the last message even where that lies below n.
+// list lists messages by UID.
 func list(ctx context.Context, f fetcher, set wire.Set, headers bool) ([]Message, error) {
 	var ms []Message
-	err := f.Fetch(ctx, set, headers, func(m wire.Message) error {
+	if err := f.Fetch(ctx, set, headers, collect(&ms, set)); err != nil {
+		return nil, err
+	}
+	return ordered(ms), nil
+}
+
+// collect gathers what a listing tells: a server answers "n:*" with the last
+// message even where that lies below n.
+func collect(ms *[]Message, set wire.Set) func(wire.Message) error {
+	return func(m wire.Message) error {
 		if !set.Contains(m.UID) {
 			return nil
 		}
-		if len(ms) >= maxMessages {
+		if len(*ms) >= maxMessages {
 			return fmt.Errorf("%w: more than %d messages in a mailbox", imapconn.ErrProtocol, maxMessages)
 		}
-		ms = append(ms, m)
+		*ms = append(*ms, m)
 		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	slices.SortStableFunc(ms, byUID)
-	return slices.CompactFunc(ms, func(a, b Message) bool { return a.UID == b.UID }), nil
+}
+
+// ordered sorts what was gathered by UID, each once: a server may tell one
+// twice.
+func ordered(ms []Message) []Message {
+	if !slices.IsSortedFunc(ms, byUID) {
+		slices.SortStableFunc(ms, byUID)
+	}
+	return slices.CompactFunc(ms, func(a, b Message) bool { return a.UID == b.UID })
 }
 
 func byUID(a, b Message) int { return cmp.Compare(a.UID, b.UID) }

@@ -25,6 +25,11 @@ func (e *ends) open(ctx context.Context) error {
 	return both(func() error { return e.openSource(ctx) }, func() error { return e.openTarget(ctx) })
 }
 
+// live reports whether both connections are there and not broken.
+func (e *ends) live() bool {
+	return e.source != nil && e.target != nil && e.source.Alive() && e.target.Alive()
+}
+
 // both does something on each side at the same time, and waits for both. The
 // source's error comes first.
 func both(source, target func() error) error {
@@ -42,7 +47,7 @@ func both(source, target func() error) error {
 }
 
 func (e *ends) openSource(ctx context.Context) (err error) {
-	if e.source == nil {
+	if e.source == nil || !e.source.Alive() {
 		e.source, err = imapconn.DialSource(ctx, e.account.Source.Endpoint, e.account.Source.Login)
 	}
 	if err != nil {
@@ -53,6 +58,9 @@ func (e *ends) openSource(ctx context.Context) (err error) {
 }
 
 func (e *ends) openTarget(ctx context.Context) (err error) {
+	if e.target != nil && !e.target.Alive() {
+		e.closeTarget()
+	}
 	if e.target == nil {
 		e.target, err = imapconn.DialTarget(ctx, e.account.Target.Endpoint, e.account.Target.Login)
 	}
@@ -83,6 +91,13 @@ func (e *ends) close() {
 		e.source = nil
 	}
 	e.closeTarget()
+}
+
+// refused reports whether an error is a server's NO or BAD: it concerns what
+// was asked for, and the connection is in order behind it.
+func refused(err error) bool {
+	var answer *imapconn.ResponseError
+	return errors.As(err, &answer) && answer.Status != "BYE"
 }
 
 // tries is how often something is begun again after a temporary failure, as

@@ -135,7 +135,11 @@ func (d *delta) compareFlags(ctx context.Context, unknown map[imap.UID]Message, 
 	if len(unknown) == 0 {
 		return nil
 	}
-	there, err := list(ctx, d.ends.target, wire.SetOf(slices.Collect(maps.Keys(unknown))...), false)
+	target, err := d.atTarget(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := list(ctx, target, wire.SetOf(slices.Collect(maps.Keys(unknown))...), false)
 	if err != nil {
 		return err
 	}
@@ -167,7 +171,11 @@ func (d *delta) store(ctx context.Context, changes map[flagChange][]imap.UID) er
 			if len(flags) == 0 {
 				continue
 			}
-			err := d.ends.target.Store(ctx, uids, half.add, flags)
+			target, err := d.atTarget(ctx)
+			if err != nil {
+				return err
+			}
+			err = target.Store(ctx, uids, half.add, flags)
 			if err != nil && imapconn.Class(err) != imapconn.ClassRefused {
 				return err
 			}

@@ -139,20 +139,20 @@ func (r *LoginResult) fail(which string, s Side, state State, err error) {
 
 // inventory counts the source and pairs its mailboxes.
 func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Options) error {
-	boxes, ns, err := listed(ctx, e.source)
+	mine, err := e.source.Survey(ctx)
 	if err != nil {
 		return err
 	}
-	po := o.pairOptions(a)
-	po.Source = ns
-	var theirs []Mailbox
+	var theirs imapconn.Listing
 	if r.Target == OK {
-		if theirs, po.Target, err = listed(ctx, e.target); err != nil {
+		if theirs, err = e.target.Survey(ctx); err != nil {
 			r.Target, r.TargetErr = stateOf(err), err
 			r.fail("target", a.Target, r.Target, err)
 		}
 	}
-	pairs, found := Pairs(boxes, theirs, po)
+	po := o.pairOptions(a)
+	po.Source, po.Target = mine.Namespaces, theirs.Namespaces
+	pairs, found := Pairs(mine.Mailboxes, theirs.Mailboxes, po)
 	if r.Target == OK {
 		r.Pairs = pairs
 		r.Findings = append(r.Findings, found...)

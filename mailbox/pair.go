@@ -9,6 +9,7 @@ import (
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/journal"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
@@ -23,6 +24,9 @@ type Pair struct {
 	Create     bool             `json:"create"`         // does not exist at the target yet
 	Subscribe  bool             `json:"subscribe"`      // subscribed at the source and not yet at the target
 	Skip       string           `json:"skip,omitempty"` // why the mailbox is left out; empty when it is copied
+
+	sourceStatus, targetStatus wire.Status   // what was told along with the list
+	rest                       *journal.Rest // how the pair was left, nil when there was more to do
 }
 
 // A Rule says what decided where a mailbox goes.

@@ -31,16 +31,20 @@ type refusal struct {
 func (w *writer) refuse(ctx context.Context, l *load, place int, reason error) error {
 	r := refusal{l.messages[place], clean(reason.Error())}
 	if l.stream != nil {
-		w.unkept = append(w.unkept, r)
+		l.d.unkept = append(l.d.unkept, r)
 		return nil
 	}
-	return w.keep(ctx, r, bytes.NewReader(l.octets[place]))
+	return l.d.keep(ctx, r, bytes.NewReader(l.octets[place]))
 }
 
 // keepStreamed fetches refused large messages once more, into their files.
 func (d *delta) keepStreamed(ctx context.Context) error {
 	for _, r := range d.unkept {
-		err := d.ends.source.Bodies(ctx, []imap.UID{r.message.UID}, func(_ imap.UID, _ int64, body io.Reader) error {
+		source, err := d.atSource(ctx)
+		if err != nil {
+			return err
+		}
+		err = source.Bodies(ctx, []imap.UID{r.message.UID}, func(_ imap.UID, _ int64, body io.Reader) error {
 			return d.keep(ctx, r, body)
 		})
 		if err != nil {

@@ -59,10 +59,15 @@ func (r *run) emit(e Event) {
 }
 
 // acquire takes room for octets in flight. A message larger than all the room
-// takes all of it, and travels alone.
-func (r *run) acquire(ctx context.Context, octets int64) (release func(), err error) {
+// takes all of it, and travels alone. Without wait it returns nothing where
+// there is no room now.
+func (r *run) acquire(ctx context.Context, octets int64, wait bool) (release func(), err error) {
 	octets = min(octets, r.o.Memory)
-	if err := r.memory.Acquire(ctx, octets); err != nil {
+	if !wait {
+		if !r.memory.TryAcquire(octets) {
+			return nil, nil
+		}
+	} else if err := r.memory.Acquire(ctx, octets); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	return sync.OnceFunc(func() { r.memory.Release(octets) }), nil

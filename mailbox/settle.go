@@ -147,10 +147,17 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 	if s.target.Exists == 0 || s.target.UIDNext != 0 && s.target.UIDNext <= known {
 		return nil, nil
 	}
-	there, err := list(ctx, s.ends.target, wire.From(known), false)
-	if err != nil {
-		return nil, err
+	there := s.seen
+	if s.seenFrom == 0 || s.seenFrom != known {
+		target, err := s.atTarget(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if there, err = list(ctx, target, wire.From(known), false); err != nil {
+			return nil, err
+		}
 	}
+	s.seen, s.seenFrom = nil, 0
 	s.there = there
 	if n := len(there); s.target.UIDNext == 0 && n > 0 {
 		s.look = there[n-1].UID + 1
@@ -176,14 +183,32 @@ func (s *settling) headers(ctx context.Context, left []candidate) error {
 			ours = append(ours, c.UID)
 		}
 	}
-	if err := s.fingerprint(ctx, s.ends.source, left, ours); err != nil {
+	if len(ours) > 0 {
+		source, err := s.atSource(ctx)
+		if err != nil {
+			return err
+		}
+		if err := fingerprint(ctx, source, left, ours); err != nil {
+			return err
+		}
+	}
+	return s.freeHeaders(ctx, s.free)
+}
+
+// freeHeaders asks the target for the headers of what belongs to nothing.
+func (s *settling) freeHeaders(ctx context.Context, free []candidate) error {
+	if len(free) == 0 {
+		return nil
+	}
+	target, err := s.atTarget(ctx)
+	if err != nil {
 		return err
 	}
-	return s.fingerprint(ctx, s.ends.target, s.free, uids(s.free))
+	return fingerprint(ctx, target, free, uids(free))
 }
 
 // fingerprint fills headers in.
-func (s *settling) fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) error {
+func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) error {
 	if len(of) == 0 {
 		return nil
 	}
@@ -207,10 +232,18 @@ func (s *settling) content(ctx context.Context, g group, left, free []candidate)
 			ours = append(ours, i)
 		}
 	}
-	if err := readTexts(ctx, s.ends.source, left, ours); err != nil {
+	source, err := s.atSource(ctx)
+	if err != nil {
 		return err
 	}
-	return readTexts(ctx, s.ends.target, free, g.target)
+	if err := readTexts(ctx, source, left, ours); err != nil {
+		return err
+	}
+	target, err := s.atTarget(ctx)
+	if err != nil {
+		return err
+	}
+	return readTexts(ctx, target, free, g.target)
 }
 
 // open counts the claims of a kind that were not found.

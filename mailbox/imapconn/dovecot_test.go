@@ -253,9 +253,13 @@ func dovecotList(t *testing.T, s *imapconn.Source) {
 			t.Errorf("List() = %q, want %q in it", got, want)
 		}
 	}
-	ns, err := s.Namespaces(t.Context())
+	l, err := s.Survey(t.Context())
+	ns := l.Namespaces
+	if st, ok := l.Status["Entw&APw-rfe"]; !ok || st.UIDNext == nil || st.UIDValidity == nil || len(l.Mailboxes) != len(list) {
+		t.Errorf("Survey() = %+v", l)
+	}
 	if err != nil || len(ns.Personal) != 1 || ns.Personal[0] != (imapconn.Namespace{Prefix: "", Delim: '.'}) {
-		t.Errorf("Namespaces() = %+v, %v", ns, err)
+		t.Errorf("Survey() = %+v, %v", ns, err)
 	}
 }
 

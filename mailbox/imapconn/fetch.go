@@ -15,7 +15,11 @@ import (
 const (
 	// ahead is how many commands of a split set are under way at once. More
 	// would only fill the server's input.
-	ahead = 2
+	ahead = 4
+
+	// maxAhead bounds commands that bring little back: all of them fit the
+	// server's input together.
+	maxAhead = 64
 
 	// maxBuffered bounds a body that comes before its UID, which is held until
 	// the UID is known. A larger one is left out; asked for alone it streams.
@@ -28,62 +32,33 @@ const (
 	maxFound = 1 << 20
 )
 
-// pipeline runs commands, ahead at a time. The first refusal is returned after
-// all that were sent have been answered.
-func (s *session) pipeline(ctx context.Context, h handler, commands []string) error {
-	stop, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	var tags []string
-	var refusal error
-	for len(commands) > 0 || len(tags) > 0 {
-		for len(commands) > 0 && len(tags) < ahead && refusal == nil {
-			tag, err := s.send(h, text(commands[0]))
-			if err != nil {
-				return s.broken(err)
-			}
-			tags, commands = append(tags, tag), commands[1:]
-		}
-		if len(tags) == 0 {
-			break
-		}
-		if err := s.w.Flush(); err != nil {
-			return s.broken(err)
-		}
-		_, err := s.finish(tags[0], h)
-		if err != nil && s.conn.cause() != nil {
-			return err
-		}
-		if refusal == nil {
-			refusal = err
-		}
-		tags = tags[1:]
-	}
-	return refusal
-}
-
 // Fetch lists UID, flags, INTERNALDATE and size of the messages in set, with
 // headers the Fingerprint of their header too, and calls fn for each as it
 // comes: in any order, possibly twice, and for "n:*" possibly with one message
 // below n. A UID that is not told is not proven gone. An error of fn ends the
 // connection.
 func (s *session) Fetch(ctx context.Context, set wire.Set, headers bool, fn func(wire.Message) error) error {
-	want := wire.ItemUID | wire.ItemFlags | wire.ItemDate | wire.ItemSize
-	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
-	if headers {
-		want |= wire.ItemHeader
-		items += " BODY.PEEK[HEADER.FIELDS (" + wire.FingerprintFields + ")]"
-	}
-	g := &gatherer{want: want, fn: fn, validity: s.selected.UIDValidity, partial: make(map[imap.UID]partial)}
-	if err := s.pipeline(ctx, g.take, fetchCommands(set, "("+items+")")); err != nil {
+	validity := s.selected.UIDValidity
+	g := newGatherer(headers, func(m wire.Message) error {
+		m.UIDValidity = validity
+		return fn(m)
+	})
+	if err := s.pipeline(ctx, g.take, fetchCommands(set, fetchItems(headers))); err != nil {
 		return fmt.Errorf("fetch from %s: %w", show(s.mailbox), err)
 	}
 	if err := g.rest(); err != nil {
 		return s.handled(err)
 	}
 	return nil
+}
+
+// fetchItems is what a listing asks for.
+func fetchItems(headers bool) string {
+	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
+	if headers {
+		items += " BODY.PEEK[HEADER.FIELDS (" + wire.FingerprintFields + ")]"
+	}
+	return "(" + items + ")"
 }
 
 func fetchCommands(set wire.Set, items string) []string {
@@ -97,10 +72,20 @@ func fetchCommands(set wire.Set, items string) []string {
 // gatherer puts messages together: a server may tell one message in several
 // responses (Gmail), and tell flags that nobody asked for in between.
 type gatherer struct {
-	want     wire.Items
-	validity uint32
-	fn       func(wire.Message) error
-	partial  map[imap.UID]partial
+	want    wire.Items
+	fn      func(wire.Message) error
+	partial map[imap.UID]partial
+}
+
+func newGatherer(headers bool, fn func(wire.Message) error) *gatherer {
+	g := &gatherer{
+		want: wire.ItemUID | wire.ItemFlags | wire.ItemDate | wire.ItemSize,
+		fn:   fn, partial: make(map[imap.UID]partial),
+	}
+	if headers {
+		g.want |= wire.ItemHeader
+	}
+	return g
 }
 
 type partial struct {
@@ -112,7 +97,7 @@ func (g *gatherer) take(p *wire.Response) error {
 	if p.Name != "FETCH" {
 		return nil
 	}
-	now := partial{m: wire.Message{UIDValidity: g.validity}}
+	var now partial
 	got, err := p.Fetch(&now.m, nil)
 	if err != nil {
 		return err
@@ -185,11 +170,7 @@ func (s *session) Bodies(ctx context.Context, uids []imap.UID, fn func(uid imap.
 	if len(set) == 0 {
 		return nil
 	}
-	b := &bodies{set: set, fn: fn, done: make(map[imap.UID]bool)}
-	if n, _ := set.Count(); n == 1 {
-		b.only = set[0].First
-	}
-	if err := s.pipeline(ctx, b.take, fetchCommands(set, "(UID BODY.PEEK[])")); err != nil {
+	if err := s.pipeline(ctx, newBodies(uids, fn).take, fetchCommands(set, "(UID BODY.PEEK[])")); err != nil {
 		return fmt.Errorf("bodies from %s: %w", show(s.mailbox), err)
 	}
 	return nil
@@ -200,6 +181,14 @@ type bodies struct {
 	only imap.UID // the one that was asked for, where it was one
 	done map[imap.UID]bool
 	fn   func(imap.UID, int64, io.Reader) error
+}
+
+func newBodies(uids []imap.UID, fn func(imap.UID, int64, io.Reader) error) *bodies {
+	b := &bodies{set: wire.SetOf(uids...), fn: fn, done: make(map[imap.UID]bool)}
+	if n, _ := b.set.Count(); n == 1 {
+		b.only = b.set[0].First
+	}
+	return b
 }
 
 func (b *bodies) take(p *wire.Response) error {

@@ -15,8 +15,9 @@ import (
 const maxChallenges = 8
 
 // login authenticates, once: a wrong password is never tried a second time in
-// another form. Capabilities are asked for again behind it, since they change
-// with the login and proxies garble the earlier ones.
+// another form. Capabilities are taken anew with it, since they change with the
+// login and proxies garble the earlier ones; where the server does not tell
+// them by itself it is asked.
 func (s *session) login(l Login) error {
 	if s.preauth {
 		return s.capability()
@@ -26,7 +27,7 @@ func (s *session) login(l Login) error {
 			return err
 		}
 	}
-	s.secrets = []string{l.Password}
+	s.secrets, s.announced = []string{l.Password}, ""
 	mechanism, err := s.mechanism(l)
 	if err != nil {
 		return err
@@ -45,6 +46,10 @@ func (s *session) login(l Login) error {
 	}
 	// The server has nothing of them to repeat from here on.
 	s.secrets = nil
+	if caps := parseCaps(s.announced); caps.Has("IMAP4REV1") || caps.Has("IMAP4REV2") {
+		s.caps = caps // told with the login
+		return nil
+	}
 	if err := s.capability(); err != nil {
 		return s.unusable(err)
 	}

@@ -48,9 +48,10 @@ type session struct {
 	busy sync.Mutex  // held while a command is under way
 	raw  atomic.Bool // the lane may have left something unfinished
 
-	caps Caps
-	tag  int
-	bye  *ResponseError
+	caps      Caps
+	announced string // the last list of capabilities that came unasked
+	tag       int
+	bye       *ResponseError
 
 	preauth bool // the greeting said so
 
@@ -66,6 +67,9 @@ func (s *session) Tail() string { return s.tail.String() }
 
 // Traffic is how many octets came and went on the socket, TLS included.
 func (s *session) Traffic() (in, out int64) { return s.conn.in.Load(), s.conn.out.Load() }
+
+// Alive reports whether nothing has ended the connection, as far as is known.
+func (s *session) Alive() bool { return s.conn.cause() == nil }
 
 // Close closes the connection, with a LOGOUT where that cannot end up within
 // an unfinished command. It may be called at any time, from any goroutine, and
@@ -224,6 +228,9 @@ func (s *session) finish(tag string, h handler) (*wire.Response, error) {
 		if p.Kind == wire.Tagged && p.Tag == tag {
 			return p, s.answer(p)
 		}
+		if p.Kind == wire.Tagged {
+			return nil, s.broken(fmt.Errorf("%w: answer to another command", ErrProtocol))
+		}
 		if p.Kind == wire.Untagged && h != nil {
 			if err := h(p); err != nil {
 				return nil, s.handled(err)
@@ -242,6 +249,12 @@ func (s *session) next() (*wire.Response, error) {
 		p.Text = s.redact(p.Text)
 	}
 	s.tail.response(p)
+	switch {
+	case p.IsStatus() && p.Code == "CAPABILITY":
+		s.announced = p.Args
+	case p.Kind == wire.Untagged && p.Name == "CAPABILITY":
+		s.announced = p.Rest()
+	}
 	if p.Kind == wire.Untagged && p.Name == "BYE" {
 		s.bye = responseError(p)
 	}

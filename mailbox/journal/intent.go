@@ -116,10 +116,15 @@ func (p *Page) Intents(ctx context.Context) ([]Intent, error) {
 // that a new UIDVALIDITY brings decides about their messages.
 func (p *Page) Stale(ctx context.Context) (int64, error) {
 	var n int64
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM copy_intent WHERE pair = $1 AND reverse = $2
-			AND (source_validity <> $3 OR target_validity <> $4)`,
-			p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity)
+	other := `FROM copy_intent WHERE pair = $1 AND reverse = $2
+		AND (source_validity <> $3 OR target_validity <> $4)`
+	args := []any{p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity}
+	err := p.j.db.QueryRowContext(ctx, `SELECT COUNT(*) `+other, args...).Scan(&n)
+	if err == nil && n == 0 {
+		return 0, nil // the usual case costs no write
+	}
+	err = p.change(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE `+other, args...)
 		if err != nil {
 			return err
 		}

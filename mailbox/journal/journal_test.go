@@ -377,3 +377,28 @@ func TestRenumbered(t *testing.T) {
 		}
 	}
 }
+
+func TestRests(t *testing.T) {
+	t.Parallel()
+	j, _ := open(t)
+	p := page(t, j, key)
+	check(t, p.Rested(t.Context(), "mark", "note"))
+	check(t, p.Rested(t.Context(), "later", "note"))
+	other := key
+	other.SourceValidity = 8
+	for _, reverse := range []bool{false, true} {
+		got, err := j.Rests(t.Context(), "anna", reverse)
+		check(t, err)
+		want := []journal.Rest{{Source: "INBOX", Target: "INBOX", SourceValidity: 7, TargetValidity: 9, Mark: "later", Note: "note"}}
+		if reverse {
+			want = nil
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("Rests(reverse %v) = %+v, want %+v", reverse, got, want)
+		}
+	}
+	check(t, page(t, j, other).Stirred(t.Context()))
+	if got, err := j.Rests(t.Context(), "anna", false); err != nil || len(got) != 0 {
+		t.Errorf("Rests() of a pair that was stirred = %+v, %v", got, err)
+	}
+}

@@ -65,4 +65,13 @@ var Schema = []string{
 		date TEXT NOT NULL,
 		header TEXT NOT NULL
 	)`,
+	`CREATE TABLE copy_rest (
+		pair BIGINT NOT NULL,
+		reverse BIGINT NOT NULL,
+		source_validity BIGINT NOT NULL,
+		target_validity BIGINT NOT NULL,
+		mark TEXT NOT NULL,
+		note TEXT NOT NULL,
+		PRIMARY KEY (pair, reverse)
+	)`,
 }

@@ -2,7 +2,6 @@ package lane_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,9 +52,9 @@ func TestWriterPipelines(t *testing.T) {
 			t.Parallel()
 			c, a := target(t, imaplab.Options{Hide: hide})
 			a.Create("Größe \"x\"", "")
-			w := lane.NewWriter(c.Raw(), c.Caps(), "Gr&APYA3w-e \"x\"")
+			w := lane.NewWriter(c.Raw(), c.Caps())
 			for i := range 5 {
-				if err := w.Append(t.Context(), items(fmt.Sprintf("Subject: %d\r\n\r\n", i))); err != nil {
+				if err := w.Append(t.Context(), "Gr&APYA3w-e \"x\"", items(fmt.Sprintf("Subject: %d\r\n\r\n", i))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -91,10 +90,10 @@ func TestWriterOutlivesRefusals(t *testing.T) {
 				}
 				return nil
 			}})
-			w := lane.NewWriter(c.Raw(), c.Caps(), "INBOX")
+			w := lane.NewWriter(c.Raw(), c.Caps())
 			batches := [][]lane.Item{items("A: 1\r\n\r\n", "bad: 1\r\n\r\n", "A: 2\r\n\r\n"), items("A: 3\r\n\r\n", "A: 4\r\n\r\n")}
 			for _, b := range batches {
-				if err := w.Append(t.Context(), b); err != nil {
+				if err := w.Append(t.Context(), "INBOX", b); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -117,42 +116,28 @@ func TestWriterOutlivesRefusals(t *testing.T) {
 func TestWriterNotices(t *testing.T) {
 	t.Parallel()
 	c, _ := target(t, imaplab.Options{})
-	w := lane.NewWriter(c.Raw(), c.Caps(), "INBOX")
+	w := lane.NewWriter(c.Raw(), c.Caps())
 	short := []lane.Item{{Size: 10, Body: strings.NewReader("short")}}
-	if err := w.Append(t.Context(), short); !errors.Is(err, lane.ErrShort) {
+	if err := w.Append(t.Context(), "INBOX", short); !errors.Is(err, lane.ErrShort) {
 		t.Errorf("Append() of a short message = %v, want ErrShort", err)
 	}
 	single, _ := target(t, imaplab.Options{Hide: []imap.Cap{"MULTIAPPEND"}})
-	w = lane.NewWriter(single.Raw(), single.Caps(), "INBOX")
-	if err := w.Append(t.Context(), items("A: 1\r\n\r\n", "A: 2\r\n\r\n")); err == nil || w.Multi() {
+	w = lane.NewWriter(single.Raw(), single.Caps())
+	if err := w.Append(t.Context(), "INBOX", items("A: 1\r\n\r\n", "A: 2\r\n\r\n")); err == nil || w.Multi() {
 		t.Error("Append() of two messages where one is allowed = nil, want an error")
 	}
 }
 
-// fetcher gives bodies as a server would, in pieces.
-type fetcher map[imap.UID]string
-
-func (f fetcher) Bodies(_ context.Context, uids []imap.UID, fn func(imap.UID, int64, io.Reader) error) error {
-	for _, uid := range uids {
-		if body, ok := f[uid]; ok {
-			if err := fn(uid, int64(len(body)), io.LimitReader(strings.NewReader(body), int64(len(body)))); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func TestReadBoundsWhatComes(t *testing.T) {
+func TestBatchBoundsWhatComes(t *testing.T) {
 	t.Parallel()
-	f := fetcher{1: "one", 3: strings.Repeat("x", 3<<20)}
-	listed := func(imap.UID) int64 { return 3 }
-	got, large, err := lane.Read(t.Context(), f, []imap.UID{1, 2}, listed)
-	if err != nil || len(got) != 1 || string(got[1]) != "one" || len(large) != 0 {
-		t.Errorf("Read() = %v, %v, %v, want uid 1 alone", got, large, err)
+	b := lane.NewBatch(3)
+	if err := b.Take(1, 3, strings.NewReader("one")); err != nil || string(b.Bodies[1]) != "one" {
+		t.Errorf("Take() = %v, bodies %v", err, b.Bodies)
 	}
-	got, large, err = lane.Read(t.Context(), f, []imap.UID{3, 1}, listed)
-	if err != nil || len(got) != 1 || fmt.Sprint(large) != "[3]" {
-		t.Errorf("Read() with far more than was listed = %d bodies, %v, %v, want uid 3 as large", len(got), large, err)
+	if err := b.Take(3, 3<<20, strings.NewReader("")); err != nil || fmt.Sprint(b.Large) != "[3]" {
+		t.Errorf("Take() of far more than was listed = %v, large %v, want uid 3", err, b.Large)
+	}
+	if err := b.Take(4, 3, strings.NewReader("x")); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("Take() of a message cut short = %v", err)
 	}
 }

@@ -34,13 +34,12 @@ type Answer struct {
 	Err      error
 }
 
-// A Writer appends batches to one mailbox and lets several be on their way.
+// A Writer appends batches to mailboxes and lets several be on their way.
 // It is used by one goroutine, which owns the connection.
 type Writer struct {
-	raw     *imapconn.Raw
-	mailbox string
-	multi   bool
-	sent    []*pending // unanswered and answered ones, oldest first
+	raw   *imapconn.Raw
+	multi bool
+	sent  []*pending // unanswered and answered ones, oldest first
 }
 
 type pending struct {
@@ -49,10 +48,10 @@ type pending struct {
 	answer *Answer
 }
 
-// NewWriter returns a writer to a mailbox, by its wire name, over the raw side
-// of a connection that announced caps.
-func NewWriter(raw *imapconn.Raw, caps imapconn.Caps, mailbox string) *Writer {
-	return &Writer{raw: raw, mailbox: mailbox, multi: caps.Has("MULTIAPPEND")}
+// NewWriter returns a writer over the raw side of a connection that announced
+// caps.
+func NewWriter(raw *imapconn.Raw, caps imapconn.Caps) *Writer {
+	return &Writer{raw: raw, multi: caps.Has("MULTIAPPEND")}
 }
 
 // Multi reports whether a batch may hold more than one message.
@@ -61,11 +60,11 @@ func (w *Writer) Multi() bool { return w.multi }
 // Pending is the number of batches that Receive has still to tell about.
 func (w *Writer) Pending() int { return len(w.sent) }
 
-// Append sends a batch as one command (RFC 3502), without waiting for the
-// answer. A server that refuses it before everything was sent is answered by
+// Append sends a batch to a mailbox, by its wire name, as one command (RFC
+// 3502), without waiting for the answer. A server that refuses it before everything was sent is answered by
 // not sending the rest; Receive tells. An error means that the connection is
 // lost, and that what was sent is in doubt.
-func (w *Writer) Append(ctx context.Context, items []Item) error {
+func (w *Writer) Append(ctx context.Context, mailbox string, items []Item) error {
 	if len(items) == 0 || len(items) > 1 && !w.multi {
 		return fmt.Errorf("lane: batch of %d messages", len(items))
 	}
@@ -73,7 +72,7 @@ func (w *Writer) Append(ctx context.Context, items []Item) error {
 	defer release()
 	p := &pending{tag: w.raw.Tag(), n: len(items)}
 	w.sent = append(w.sent, p)
-	if err := w.head(p); err != nil {
+	if err := w.head(p, mailbox); err != nil {
 		return err
 	}
 	for _, item := range items {
@@ -91,19 +90,19 @@ func (w *Writer) Append(ctx context.Context, items []Item) error {
 }
 
 // head writes the command up to the first message.
-func (w *Writer) head(p *pending) error {
+func (w *Writer) head(p *pending, mailbox string) error {
 	if _, err := w.raw.WriteString(p.tag + " APPEND "); err != nil {
 		return err
 	}
-	quoted, literal := wire.Quote(w.mailbox)
+	quoted, literal := wire.Quote(mailbox)
 	if !literal {
 		_, err := w.raw.WriteString(quoted)
 		return err
 	}
-	if err := w.announce(p, int64(len(w.mailbox))); err != nil || p.answer != nil {
+	if err := w.announce(p, int64(len(mailbox))); err != nil || p.answer != nil {
 		return err
 	}
-	_, err := w.raw.WriteString(w.mailbox)
+	_, err := w.raw.WriteString(mailbox)
 	return err
 }
 

@@ -50,13 +50,16 @@ func inside(list string) string {
 	return list[first+1 : last]
 }
 
-// Status reads the data of a STATUS response. The name is not looked at:
-// servers echo it in a spelling of their own.
+// Status reads the data of a STATUS response.
 func (p *Response) Status() (s Status, err error) {
-	if _, err = p.mailboxWord(); err != nil {
+	name, err := p.mailboxWord()
+	if err != nil {
 		return s, err
 	}
 	open := bytes.LastIndexByte(p.seg, '(')
+	if s.Name = string(name); name == nil {
+		s.Name = statusName(p.seg[:max(open, 0)])
+	}
 	f := strings.Fields(strings.TrimRight(string(p.seg[open+1:]), ") "))
 	for i := 0; i+1 < len(f); i += 2 {
 		n, err := strconv.ParseUint(f[i+1], 10, 63)
@@ -80,6 +83,22 @@ func (p *Response) Status() (s Status, err error) {
 		}
 	}
 	return s, nil
+}
+
+// statusName reads a mailbox name that is no literal.
+func statusName(word []byte) string {
+	word = bytes.TrimSpace(word)
+	if len(word) < 2 || word[0] != '"' || word[len(word)-1] != '"' {
+		return string(word)
+	}
+	var name []byte
+	for i, body := 0, word[1:len(word)-1]; i < len(body); i++ {
+		if body[i] == '\\' && i+1 < len(body) {
+			i++
+		}
+		name = append(name, body[i])
+	}
+	return string(name)
 }
 
 // mailboxWord goes over a mailbox name that is a literal; a name in quotes or

@@ -73,6 +73,7 @@ type Selected struct {
 // Status is what STATUS tells about a mailbox without opening it. A nil field
 // was not answered.
 type Status struct {
+	Name          string // as the server echoes it, often in a spelling of its own
 	Messages      *uint32
 	UIDNext       *imap.UID
 	UIDValidity   *uint32

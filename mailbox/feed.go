@@ -1,0 +1,207 @@
+package mailbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/lane"
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// A feeder reads messages from the source and hands them to the writer. It is
+// the reading goroutine of a convoy.
+type feeder struct {
+	*convoy
+	loads chan<- *load
+	quit  <-chan struct{} // closed when the writer has given up
+	todo  []batch
+	left  []batch // what an OK left out, to be asked for alone
+}
+
+// A batch is what is fetched by one command.
+type batch struct {
+	d        *delta
+	messages []Message
+}
+
+// errQuit tells the reader that the writer has given up, for a reason of its
+// own.
+var errQuit = errors.New("mailbox: writer has given up")
+
+// read fetches batch after batch, until all are through, the run has to stop,
+// or the writer gives up.
+func (f *feeder) read(ctx context.Context) error {
+	defer close(f.loads)
+	err := f.ends.source.Requests(ctx, func(idle bool) (*imapconn.Request, error) { return f.next(ctx, idle) })
+	for ; err == nil && len(f.left) > 0; f.left = f.left[1:] {
+		err = f.alone(ctx, f.left[0])
+	}
+	if errors.Is(err, errQuit) {
+		return nil
+	}
+	return err
+}
+
+// next asks for the next batch, once there is room for it in memory. While
+// another is still coming it does not wait for room, which only the writer
+// gives back.
+func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error) {
+	for len(f.todo) > 0 && f.todo[0].d.failed.Load() {
+		f.todo = f.todo[1:]
+	}
+	if len(f.todo) == 0 {
+		return nil, nil
+	}
+	if err := f.spent(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case <-f.quit:
+		return nil, errQuit
+	default:
+	}
+	b := f.todo[0]
+	release, err := f.acquire(ctx, weight(b.messages), idle)
+	if release == nil || err != nil {
+		return nil, err
+	}
+	f.todo = f.todo[1:]
+	return f.request(b, release), nil
+}
+
+// request is the question for a batch.
+func (f *feeder) request(b batch, release func()) *imapconn.Request {
+	r := &imapconn.Request{Mailbox: b.d.pair.SourceWire, Validity: b.d.source.UIDValidity, UIDs: ids(b.messages)}
+	if len(b.messages) == 1 && b.messages[0].Size >= streamed {
+		f.stream(r, b, release)
+		return r
+	}
+	var octets int64
+	for _, m := range b.messages {
+		octets += m.Size
+	}
+	in := lane.NewBatch(octets)
+	r.Body = in.Take
+	r.Done = func(err error) error {
+		if err != nil {
+			release()
+			b.d.unread(err)
+			return nil
+		}
+		l := &load{d: b.d, release: release}
+		for _, m := range b.messages {
+			if body, ok := in.Bodies[m.UID]; ok {
+				l.add(m, body)
+			} else {
+				if slices.Contains(in.Large, m.UID) {
+					m.Size = max(m.Size, streamed) // larger than it was listed
+				}
+				f.left = append(f.left, batch{b.d, []Message{m}})
+			}
+		}
+		if len(l.messages) == 0 {
+			release()
+			return nil
+		}
+		return f.hand(l)
+	}
+	return r
+}
+
+func (f *feeder) hand(l *load) error {
+	select {
+	case f.loads <- l:
+		return nil
+	case <-f.quit:
+		l.release()
+		return errQuit
+	}
+}
+
+// stream lets a large message flow from one connection to the other. Its head
+// is taken first, since the intent needs the fingerprint.
+func (f *feeder) stream(r *imapconn.Request, b batch, release func()) {
+	m, came := b.messages[0], false
+	r.Body = func(_ imap.UID, size int64, body io.Reader) error {
+		came = true
+		head := make([]byte, min(size, streamHead))
+		if _, err := io.ReadFull(body, head); err != nil {
+			release()
+			return err
+		}
+		m.Size, m.Header = size, wire.Fingerprint(head)
+		if m.InternalDate.IsZero() {
+			m.InternalDate = headerDate(head)
+		}
+		s := new(stream)
+		s.r, s.w = io.Pipe()
+		if err := f.hand(&load{d: b.d, messages: []Message{m}, stream: s, release: release}); err != nil {
+			return err
+		}
+		_, err := io.Copy(s.w, io.MultiReader(bytes.NewReader(head), body))
+		if errors.Is(err, errUnwanted) {
+			return nil // what is left of it is skipped
+		}
+		_ = s.w.CloseWithError(err) // never fails
+		return err
+	}
+	r.Done = func(err error) error {
+		if !came {
+			release()
+		}
+		if err != nil {
+			b.d.unread(err)
+		} else if !came {
+			f.left = append(f.left, b)
+		}
+		return nil
+	}
+}
+
+// unread notes why the source gives no more of the mailbox.
+func (d *delta) unread(err error) {
+	if d.unreadErr == nil {
+		d.unreadErr = err
+	}
+	d.failed.Store(true)
+}
+
+// alone asks once more for a message that an OK left out. What is still left
+// out is silent when a search says that it exists, and otherwise gone from the
+// source.
+func (f *feeder) alone(ctx context.Context, b batch) error {
+	if b.d.failed.Load() {
+		return nil
+	}
+	release, err := f.acquire(ctx, weight(b.messages), true)
+	if err != nil {
+		return err
+	}
+	asked, again := false, f.left
+	f.left = nil
+	err = f.ends.source.Requests(ctx, func(bool) (*imapconn.Request, error) {
+		if asked {
+			return nil, nil
+		}
+		asked = true
+		return f.request(b, release), nil
+	})
+	out := f.left
+	if f.left = again; err != nil {
+		return err
+	}
+	for _, o := range out {
+		if m := o.messages[0]; m.Size >= streamed && b.messages[0].Size < streamed {
+			f.left = append(f.left, o) // larger than it was listed, to be streamed
+		} else if err := b.d.unanswered(ctx, m.UID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package imapconn_test
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// commands reads some commands before any is answered.
+func (p *peer) commands(want ...string) (tags []string) {
+	for _, w := range want {
+		tag, line := p.read()
+		if line != w {
+			p.t.Errorf("server got %q, want %q", line, w)
+		}
+		tags = append(tags, tag)
+	}
+	return tags
+}
+
+func TestSurveyInOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(p *peer) {
+		p.send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello\r\n")
+		p.answer("AUTHENTICATE", "", "OK [CAPABILITY IMAP4rev1 NAMESPACE LIST-EXTENDED LIST-STATUS CONDSTORE] in")
+		tags := p.commands("NAMESPACE", `LIST "" "*" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))`)
+		p.send("* LIST () \"/\" INBOX\r\n* STATUS inbox (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 HIGHESTMODSEQ 5)\r\n" +
+			"* LIST (\\Subscribed) \"/\" \"a \\\"b\\\" (c)\"\r\n* STATUS \"a \\\"b\\\" (c)\" (MESSAGES 1)\r\n" +
+			"* LIST () \"/\" {3}\r\nx y\r\n* STATUS {3}\r\nx y (UIDNEXT 4)\r\n* STATUS nowhere (UIDNEXT 4)\r\n" +
+			"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n" + tags[0] + " OK done\r\n" + tags[1] + " OK done\r\n")
+		p.silence()
+	})
+	s, err := imapconn.DialSource(t.Context(), e, anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	l, err := s.Survey(t.Context())
+	if err != nil || len(l.Mailboxes) != 3 || len(l.Namespaces.Personal) != 1 || len(l.Status) != 3 {
+		t.Fatalf("Survey() = %+v, %v", l, err)
+	}
+	if st := l.Status["INBOX"]; st.Messages == nil || *st.Messages != 3 || *st.UIDNext != 9 || *st.UIDValidity != 7 || *st.HighestModSeq != 5 {
+		t.Errorf("status of INBOX = %+v", st)
+	}
+	if st := l.Status[`a "b" (c)`]; st.Messages == nil || *st.Messages != 1 {
+		t.Errorf("status of a quoted name = %+v", st)
+	}
+	if st := l.Status["x y"]; st.UIDNext == nil || *st.UIDNext != 4 {
+		t.Errorf("status of a literal name = %+v", st)
+	}
+}
+
+func TestSurveyFallsBack(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(p *peer) {
+		p.send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello\r\n")
+		p.answer("AUTHENTICATE", "", "OK [CAPABILITY IMAP4rev1 LIST-EXTENDED] in")
+		p.answer("LIST", "", "BAD what is RETURN")
+		tags := p.commands(`LIST "" "*"`, `LSUB "" "*"`)
+		p.send("* LIST () \"/\" INBOX\r\n" + tags[0] + " OK done\r\n* LSUB () \"/\" INBOX\r\n* LSUB () \"/\" old\r\n" + tags[1] + " OK done\r\n")
+		p.silence()
+	})
+	s, err := imapconn.DialSource(t.Context(), e, anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	l, err := s.Survey(t.Context())
+	if err != nil || len(l.Mailboxes) != 2 || !l.Mailboxes[0].Subscribed || l.Status != nil {
+		t.Errorf("Survey() = %+v, %v", l, err)
+	}
+}
+
+func TestVisitsDoNotWait(t *testing.T) {
+	t.Parallel()
+	s := source(t, func(p *peer) {
+		list := "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"
+		tags := p.commands(`EXAMINE "A"`, list, `EXAMINE "B"`, list, `EXAMINE "C"`)
+		p.send("* 1 EXISTS\r\n* OK [UIDVALIDITY 4] x\r\n" + tags[0] + " OK done\r\n" +
+			"* 1 FETCH (UID 5 FLAGS () INTERNALDATE \" 1-Jan-2026 10:00:00 +0000\" RFC822.SIZE 3)\r\n" + tags[1] + " OK done\r\n" +
+			tags[2] + " NO locked\r\n* 1 FETCH (UID 9 FLAGS () INTERNALDATE \" 1-Jan-2026 10:00:00 +0000\" RFC822.SIZE 3)\r\n" +
+			tags[3] + " BAD nothing is open\r\n* OK [UIDVALIDITY 6] x\r\n" + tags[4] + " OK done\r\n")
+	})
+	var got []string
+	visit := func(name string, set wire.Set) *imapconn.Visit {
+		return &imapconn.Visit{Name: name, Set: set, Each: func(m wire.Message) error {
+			got = append(got, fmt.Sprint(name, m.UID, m.UIDValidity))
+			return nil
+		}}
+	}
+	a, b, c := visit("A", wire.From(1)), visit("B", wire.From(1)), visit("C", nil)
+	if err := s.Visit(t.Context(), a, b, c); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, []string{"A5 4"}) || a.Err != nil || b.Err == nil || c.Err != nil || c.Selected.UIDValidity != 6 {
+		t.Errorf("Visit() gave %q, errors %v, %v, %v", got, a.Err, b.Err, c.Err)
+	}
+	if name, _ := s.Selected(); name != "C" {
+		t.Errorf("Selected() = %q, want the last one", name)
+	}
+}
+
+// Dovecot works at several FETCHes at a time, and answers them all at the end.
+func TestRequestsAnsweredTogether(t *testing.T) {
+	t.Parallel()
+	s := source(t, func(p *peer) {
+		tags := p.commands(`EXAMINE "A"`, "UID FETCH 1:2 (UID BODY.PEEK[])", "UID FETCH 3 (UID BODY.PEEK[])", `EXAMINE "B"`)
+		p.send("* OK [UIDVALIDITY 4] x\r\n" + tags[0] + " OK done\r\n")
+		p.send("* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n* 3 FETCH (UID 3 BODY[] {1}\r\nc)\r\n* 2 FETCH (BODY[] {1}\r\nb UID 2)\r\n")
+		p.send(tags[1] + " OK done\r\n" + tags[2] + " OK done\r\n")
+		p.send("* OK [UIDVALIDITY 5] x\r\n" + tags[3] + " OK done\r\n")
+		p.answer("UID FETCH 1 (UID BODY.PEEK[])", "* 1 FETCH (UID 1 BODY[] {1}\r\nx)\r\n", "OK done")
+	})
+	var got []string
+	request := func(name string, validity uint32, uids ...imap.UID) *imapconn.Request {
+		return &imapconn.Request{Mailbox: name, Validity: validity, UIDs: uids,
+			Body: func(uid imap.UID, _ int64, body io.Reader) error {
+				octets, err := io.ReadAll(body)
+				got = append(got, fmt.Sprint(name, uid, string(octets), len(uids)))
+				return err
+			},
+			Done: func(err error) error {
+				got = append(got, fmt.Sprint(name, " done ", err))
+				return nil
+			},
+		}
+	}
+	todo := []*imapconn.Request{request("A", 4, 1, 2), request("A", 4, 3), request("B", 6, 1)}
+	err := s.Requests(t.Context(), func(bool) (*imapconn.Request, error) {
+		if len(todo) == 0 {
+			return nil, nil
+		}
+		r := todo[0]
+		todo = todo[1:]
+		return r, nil
+	})
+	want := []string{"A1a2", "A3c1", "A2b2", "A done <nil>", "A done <nil>"}
+	if err != nil || len(got) != 6 || !slices.Equal(got[:5], want) || !strings.Contains(got[5], "UIDVALIDITY of B is now 5") {
+		t.Errorf("Requests() = %v, gave %q", err, got)
+	}
+}

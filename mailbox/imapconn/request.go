@@ -1,0 +1,141 @@
+package imapconn
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// A Request asks for whole messages of one mailbox.
+type Request struct {
+	Mailbox  string // wire name
+	Validity uint32 // what its UIDVALIDITY must be
+	UIDs     []imap.UID
+
+	// Body gets each message once, as Bodies gives it.
+	Body func(uid imap.UID, size int64, body io.Reader) error
+
+	// Done is called at the end, with the refusal where the server refuses;
+	// some messages may have been left out all the same. Its error, like that
+	// of Body, ends the connection.
+	Done func(err error) error
+}
+
+// Requests fetches what next asks for, and sends the next request while the
+// answer to the one before still comes. Next gives nil when there is nothing
+// to ask for; it must not wait unless idle is true, and is asked again.
+func (s *session) Requests(ctx context.Context, next func(idle bool) (*Request, error)) error {
+	r := &requests{session: s, open: s.mailbox}
+	err := s.flow(ctx, ahead, func(idle bool) (*step, error) {
+		if len(r.queue) == 0 {
+			request, err := next(idle)
+			if err != nil || request == nil {
+				return nil, err
+			}
+			r.add(request)
+		}
+		st := r.queue[0]
+		r.queue = r.queue[1:]
+		return st, nil
+	})
+	if err != nil {
+		return fmt.Errorf("bodies from %s: %w", show(r.open), err)
+	}
+	return nil
+}
+
+// requests are the requests under way. Servers work at several FETCHes of one
+// mailbox at a time (Dovecot sends all the data, then all the answers), so a
+// message goes to the request that has asked for its UID.
+type requests struct {
+	*session
+	open   string // the mailbox that is open when all that was sent is done
+	queue  []*step
+	active []*asked
+}
+
+// asked is a request and what has come of it.
+type asked struct {
+	*Request
+	*bodies
+	refusal error
+}
+
+// add makes commands of a request.
+func (r *requests) add(request *Request) {
+	a := &asked{Request: request, bodies: newBodies(request.UIDs, request.Body)}
+	if r.open != request.Mailbox {
+		r.open = request.Mailbox
+		r.queue = append(r.queue, r.examine(a))
+	} else {
+		r.active = append(r.active, a)
+	}
+	for _, command := range fetchCommands(a.set, "(UID BODY.PEEK[])") {
+		r.queue = append(r.queue, &step{parts: []part{text(command)}, take: r.take, done: a.answered})
+	}
+	last := r.queue[len(r.queue)-1]
+	last.done = func(p *wire.Response, err error) error {
+		_ = a.answered(p, err) // keeps a refusal
+		r.active = slices.DeleteFunc(r.active, func(b *asked) bool { return a == b })
+		return a.Done(a.refusal)
+	}
+}
+
+// examine opens the mailbox of a request. What is under way in another is
+// finished by then: the command is one that servers wait for.
+func (r *requests) examine(a *asked) *step {
+	v := &Visit{Name: a.Mailbox}
+	st := r.opening(v)
+	opened := st.done
+	st.done = func(p *wire.Response, err error) error {
+		if err := opened(p, err); err != nil {
+			return err
+		}
+		if a.refusal = v.Err; a.refusal == nil && v.Selected.UIDValidity != a.Validity {
+			a.refusal = fmt.Errorf("%w: UIDVALIDITY of %s is now %d", ErrProtocol, show(a.Mailbox), v.Selected.UIDValidity)
+		}
+		if a.refusal == nil {
+			r.active = append(r.active, a)
+		}
+		return nil
+	}
+	return st
+}
+
+func (a *asked) answered(_ *wire.Response, err error) error {
+	if a.refusal == nil && err != nil {
+		a.refusal = fmt.Errorf("bodies from %s: %w", show(a.Mailbox), err)
+	}
+	return nil
+}
+
+// take gives a message to its request. One whose UID comes behind its octets
+// is held by the oldest.
+func (r *requests) take(p *wire.Response) error {
+	if p.Name != "FETCH" || len(r.active) == 0 {
+		return nil
+	}
+	if len(r.active) == 1 {
+		return r.active[0].take(p)
+	}
+	all := &bodies{fn: r.give}
+	for _, a := range r.active {
+		all.set = append(all.set, a.set...)
+	}
+	all.done = make(map[imap.UID]bool)
+	return all.take(p)
+}
+
+func (r *requests) give(uid imap.UID, size int64, body io.Reader) error {
+	for _, a := range r.active {
+		if a.set.Contains(uid) {
+			return a.give(uid, size, body)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// These bound what travels in one convoy: its inventories are in memory
+// together, and its looks are as old as its first message.
+const (
+	convoyMailboxes = 64
+	convoyMessages  = 20_000
+)
+
+// laneMessages is how many messages are worth a pair of connections.
+const laneMessages = 1000
+
+// copyAll copies the mailboxes over several pairs of connections. Mailboxes
+// that lead into the same target go one after the other, so that what one
+// appends is not taken for a foreign delivery by the next; names that differ
+// only in case may be one mailbox.
+func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error {
+	var jobs [][]int
+	for _, job := range byTarget(pairs, fold) {
+		if left := c.easy(ctx, first, pairs, job); len(left) > 0 {
+			jobs = append(jobs, left)
+		}
+	}
+	lanes, convoys := c.convoys(pairs, jobs)
+	queue := make(chan [][]int, len(convoys))
+	for _, jobs := range convoys {
+		queue <- jobs
+	}
+	close(queue)
+	var g errgroup.Group
+	for i := range lanes {
+		e := first
+		if i > 0 {
+			e = &ends{account: c.account}
+		}
+		g.Go(func() error {
+			defer e.close()
+			if err := e.open(ctx); err != nil && i > 0 {
+				// Servers bound the connections of a user; the first pair, which
+				// is there, takes what this one would have.
+				c.o.Log.Warn("go on with fewer connections", "account", c.account.Name, "err", err)
+				return nil
+			}
+			for jobs := range queue {
+				c.travel(ctx, e, pairs, jobs)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// easy deals with what needs no convoy, and returns the places of the others.
+func (c *carrier) easy(ctx context.Context, e *ends, pairs []Pair, job []int) (left []int) {
+	for _, i := range job {
+		p, res := pairs[i], &c.result.Mailboxes[i]
+		*res = MailboxResult{Source: p.Source, Target: p.Target, Skipped: p.Skip, Keywords: make(map[string]int)}
+		if p.Skip != "" {
+			c.skipped(ctx, e, p, res)
+			continue
+		}
+		if tally, ok := c.o.unchanged(p); ok {
+			res.Tally = tally
+			c.emit(Event{
+				Type: MailboxDone, Account: c.account.Name, Mailbox: p.Source,
+				Total: tally.Messages, Done: tally.Settled(), Tally: &tally,
+			})
+			continue
+		}
+		left = append(left, i)
+	}
+	return left
+}
+
+// convoys cuts the jobs into convoys, and says over how many pairs of
+// connections they go: a pair costs round trips of its own, which a few
+// messages are not worth. A job of several mailboxes travels alone.
+func (c *carrier) convoys(pairs []Pair, jobs [][]int) (lanes int, all [][][]int) {
+	total, known := 0, true
+	weights := make([]int, len(jobs))
+	for n, job := range jobs {
+		for _, i := range job {
+			messages, ok := pairs[i].ahead()
+			known = known && ok
+			weights[n] += messages
+		}
+		total += weights[n]
+	}
+	lanes = min(c.o.Connections, len(jobs))
+	if known {
+		lanes = min(lanes, 1+total/laneMessages)
+	}
+	share := convoyMessages
+	if known {
+		share = min(share, total/max(lanes, 1)+1)
+	}
+	most := min(convoyMailboxes, (len(jobs)+max(lanes, 1)-1)/max(lanes, 1))
+	sum, alone := 0, true
+	for n, job := range jobs {
+		if last := len(all) - 1; alone || len(job) > 1 || sum+weights[n] > share || len(all[last]) >= most {
+			all, sum = append(all, nil), 0
+		}
+		last := len(all) - 1
+		all[last] = append(all[last], job)
+		sum += weights[n]
+		alone = len(job) > 1
+	}
+	return min(lanes, len(all)), all
+}
+
+// travel copies the mailboxes of a convoy.
+func (c *carrier) travel(ctx context.Context, e *ends, pairs []Pair, jobs [][]int) {
+	var places []int
+	for _, job := range jobs {
+		if len(job) == 1 {
+			places = append(places, job[0])
+			continue
+		}
+		for _, i := range job {
+			c.mailboxes(ctx, e, pairs, []int{i})
+		}
+	}
+	if len(places) > 0 {
+		c.mailboxes(ctx, e, pairs, places)
+	}
+}
+
+// mailboxes copies some mailboxes together, and each by itself on fresh
+// connections after a failure that may pass. Each begin makes sure of what the
+// one before has left in doubt.
+func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places []int) {
+	if err := c.spent(ctx); err != nil {
+		for _, i := range places {
+			res := &c.result.Mailboxes[i]
+			if res.Err = err; !errors.Is(err, ErrStopped) {
+				c.unread(ctx, e, pairs[i], res, false)
+			}
+		}
+		return
+	}
+	var some []Pair
+	var results []*MailboxResult
+	for _, i := range places {
+		some, results = append(some, pairs[i]), append(results, &c.result.Mailboxes[i])
+		c.emit(Event{Type: MailboxStart, Account: c.account.Name, Mailbox: pairs[i].Source})
+	}
+	errs := c.once(ctx, e, some, results)
+	for i, p := range some {
+		c.persist(ctx, e, p, results[i], errs[i])
+	}
+}
+
+// persist goes on with a mailbox until it is copied, or trying is no use.
+func (c *carrier) persist(ctx context.Context, e *ends, p Pair, res *MailboxResult, err error) {
+	sent := 0
+	for attempt := 1; err != nil; attempt++ {
+		if res.Sent > sent {
+			attempt, sent = 1, res.Sent
+		}
+		if attempt >= tries || !c.resume(ctx, e, err, attempt) {
+			break
+		}
+		if attempt > 1 {
+			e.close()
+		}
+		err = c.once(ctx, e, []Pair{p}, []*MailboxResult{res})[0]
+	}
+	if res.Err = err; err != nil {
+		c.unread(ctx, e, p, res, true)
+	}
+	tally := res.Tally
+	c.emit(Event{
+		Type: MailboxDone, Account: c.account.Name, Mailbox: p.Source,
+		Total: tally.Messages, Done: tally.Settled(), Bytes: res.Bytes, Tally: &tally, Text: text(res.Err),
+	})
+}
+
+// resume waits before something is begun again, and reports whether it is
+// worth it. Where lost connections live again, another mailbox of the convoy
+// has waited.
+func (c *carrier) resume(ctx context.Context, e *ends, err error, attempt int) bool {
+	if attempt == 1 && !refused(err) && e.live() {
+		_, ok := again(err, attempt, c.o.Settle)
+		return ok && c.spent(ctx) == nil
+	}
+	return c.pause(ctx, err, attempt)
+}

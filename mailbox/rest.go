@@ -1,0 +1,114 @@
+package mailbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/journal"
+)
+
+// A mark is what a source said of a mailbox before it was read: as long as it
+// says the same again, there is nothing to be done for it.
+type mark struct {
+	UIDNext  uint32  `json:"uidnext"`
+	Messages uint32  `json:"messages"`
+	ModSeq   uint64  `json:"modseq,omitempty"` // 0: flags may have changed unseen
+	Deleted  Deleted `json:"deleted,omitempty"`
+}
+
+// markOf reads a mark out of a status; ok is false where that tells too
+// little.
+func (o Options) markOf(s wire.Status) (m mark, ok bool) {
+	if s.UIDNext == nil || s.Messages == nil || *s.UIDNext == 0 {
+		return m, false
+	}
+	m = mark{UIDNext: uint32(*s.UIDNext), Messages: *s.Messages, Deleted: o.Deleted}
+	if s.HighestModSeq != nil {
+		m.ModSeq = *s.HighestModSeq
+	}
+	return m, true
+}
+
+// rest notes that nothing is left to be done, by what the source said before
+// the inventory: what has changed since then is seen at the next run.
+func (d *delta) rest(ctx context.Context) error {
+	m, ok := d.o.markOf(d.pair.sourceStatus)
+	t := d.res.Tally
+	if !ok || *d.pair.sourceStatus.UIDValidity != d.source.UIDValidity || t.Messages != int(m.Messages) ||
+		t.Settled() != t.Messages || d.source.UIDValidity == 0 || d.target.UIDValidity == 0 {
+		return nil
+	}
+	doubts, err := d.page.Doubts(ctx)
+	if err != nil || len(doubts) > 0 {
+		return err // the next run has to look for doubles
+	}
+	intents, err := d.page.Intents(ctx)
+	if err != nil || len(intents) > 0 {
+		return err
+	}
+	if d.o.Additions {
+		m.ModSeq = 0 // flags were not carried over
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("rest of %s: %w", clean(d.pair.Source), err)
+	}
+	note, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("rest of %s: %w", clean(d.pair.Source), err)
+	}
+	return d.page.Rested(ctx, string(text), string(note))
+}
+
+// rests takes what the journal remembers of an account at rest into the pairs.
+func (c *carrier) rests(ctx context.Context, pairs []Pair) error {
+	all, err := c.journal.Rests(ctx, c.account.Name, c.o.Reverse)
+	if err != nil {
+		return err
+	}
+	type names struct{ source, target string }
+	by := make(map[names]*journal.Rest, len(all))
+	for i, r := range all {
+		by[names{r.Source, r.Target}] = &all[i]
+	}
+	for i, p := range pairs {
+		pairs[i].rest = by[names{p.SourceWire, p.TargetWire}]
+	}
+	return nil
+}
+
+// unchanged reports whether there is nothing to be done for a pair, and what
+// its tally is: the source says what it said when everything was at the
+// target, and the target is the same mailbox still.
+func (o Options) unchanged(p Pair) (Tally, bool) {
+	var t Tally
+	here, there := p.sourceStatus, p.targetStatus
+	if p.rest == nil || p.Create || o.RecopyMissing || here.UIDValidity == nil || there.UIDValidity == nil ||
+		*here.UIDValidity != p.rest.SourceValidity || *there.UIDValidity != p.rest.TargetValidity {
+		return t, false
+	}
+	now, ok := o.markOf(here)
+	var then mark
+	if !ok || json.Unmarshal([]byte(p.rest.Mark), &then) != nil || json.Unmarshal([]byte(p.rest.Note), &t) != nil {
+		return t, false
+	}
+	flags := now.ModSeq != 0 && now.ModSeq == then.ModSeq
+	now.ModSeq, then.ModSeq = 0, 0
+	return t, now == then && (flags || o.Additions)
+}
+
+// ahead estimates how many messages of a pair have to be asked for.
+func (p Pair) ahead() (int, bool) {
+	if p.sourceStatus.Messages == nil {
+		return 0, false
+	}
+	n := int(*p.sourceStatus.Messages)
+	var then mark
+	if p.rest == nil || p.sourceStatus.UIDNext == nil || json.Unmarshal([]byte(p.rest.Mark), &then) != nil {
+		return n, true
+	}
+	// What was copied already is only listed.
+	return min(n, max(0, int(*p.sourceStatus.UIDNext)-int(then.UIDNext))+n/50), true
+}
