@@ -20,12 +20,36 @@ var errNotMeasured = errors.New("dnsplan: not measured")
 // maxChain bounds CNAME chains.
 const maxChain = 8
 
-// ask answers a question from a zone where the zone can know, else from the
-// live DNS.
-func (m *move) ask(z zone.Zone, name string, typ uint16) ([]string, error) {
+// A view is the zones of all domains of the plan at one time, the domain's own
+// one first.
+type view []zone.Zone
+
+// holder returns the zone that knows a name best, and false when none does.
+func (v view) holder(name string) (zone.Zone, bool) {
+	var best zone.Zone
+	found := false
+	for _, z := range v {
+		if z.Holds(name) && (!found || len(z.Origin) > len(best.Origin)) {
+			best, found = z, true
+		}
+	}
+	return best, found
+}
+
+// now is the zones as they stand after the stages so far; of the other domains
+// as they are once prepared.
+func (m *move) now() view { return append(view{m.z}, m.peers...) }
+
+// first is the zones as they were before the move.
+func (m *move) first() view { return append(view{m.in.Origin}, m.origins...) }
+
+// ask answers a question from the zones of the plan where these can know, else
+// from the live DNS.
+func (m *move) ask(v view, name string, typ uint16) ([]string, error) {
 	name = zone.Canonical(name)
 	for range maxChain {
-		if !z.Holds(name) {
+		z, ok := v.holder(name)
+		if !ok {
 			break
 		}
 		m.read[zone.Key{Name: name, Type: typ}] = true
@@ -88,16 +112,16 @@ func silent(z zone.Zone, name string) bool {
 	return true
 }
 
-// lookup returns ask on a zone as the function that counting takes.
-func (m *move) lookup(z zone.Zone) spf.Lookup {
-	return func(name string, typ uint16) ([]string, error) { return m.ask(z, name, typ) }
+// lookup returns ask on a view as the function that counting takes.
+func (m *move) lookup(v view) spf.Lookup {
+	return func(name string, typ uint16) ([]string, error) { return m.ask(v, name, typ) }
 }
 
 // addresses returns the addresses of a host, sorted.
-func (m *move) addresses(z zone.Zone, host string) ([]netip.Addr, error) {
+func (m *move) addresses(v view, host string) ([]netip.Addr, error) {
 	var addrs []netip.Addr
 	for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		data, err := m.ask(z, host, typ)
+		data, err := m.ask(v, host, typ)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +191,7 @@ func (m *move) oldAddresses() ([]netip.Addr, []string) {
 	var addrs []netip.Addr
 	var unknown []string
 	for _, host := range m.oldHosts() {
-		as, err := m.addresses(m.in.Origin, host)
+		as, err := m.addresses(m.first(), host)
 		if err != nil {
 			unknown = append(unknown, host)
 			continue

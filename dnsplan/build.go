@@ -132,15 +132,14 @@ func Build(inputs []Input, made time.Time) (Plan, error) {
 	return p, nil
 }
 
-// planAll plans every domain. Domains of one zone lean on one another, such as
-// by an SPF record that includes the other's: each is planned once more with
-// what the others will have prepared.
+// planAll plans every domain. Domains lean on one another, such as by an SPF
+// record that includes the other's: each is planned once more with what the
+// others will have prepared.
 func planAll(inputs []Input, made time.Time) ([]*move, error) {
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("%w: no domain", ErrInput)
 	}
 	var domains []string
-	zones := make(map[string]bool)
 	checked := make([]Input, len(inputs))
 	for i, in := range inputs {
 		var err error
@@ -148,19 +147,14 @@ func planAll(inputs []Input, made time.Time) ([]*move, error) {
 			return nil, err
 		}
 		domains = append(domains, checked[i].Domain)
-		zones[checked[i].Now.Origin] = true
 	}
 	var moves []*move
-	for range min(2, 1+len(checked)-len(zones)) {
+	for range min(2, len(checked)) {
 		first := moves
 		moves = nil
-		for i, in := range checked {
+		for _, in := range checked {
 			m := newMove(in, domains, made)
-			for j, other := range first {
-				if i != j {
-					m.z = Apply(m.z, staged(other.changes, Prepare))
-				}
-			}
+			m.surround(checked, first)
 			if err := m.run(); err != nil {
 				return nil, err
 			}
@@ -168,6 +162,28 @@ func planAll(inputs []Input, made time.Time) ([]*move, error) {
 		}
 	}
 	return moves, nil
+}
+
+// surround tells a move what the others of the plan have in their zones. In
+// the first round that is what is there now.
+func (m *move) surround(inputs []Input, first []*move) {
+	known := map[string]bool{m.in.Now.Origin: true}
+	for _, in := range inputs {
+		if !known[in.Now.Origin] {
+			known[in.Now.Origin] = true
+			m.peers, m.origins = append(m.peers, in.Now), append(m.origins, in.Origin)
+		}
+	}
+	for _, other := range first {
+		if other.domain == m.domain {
+			continue
+		}
+		prepared := staged(other.changes, Prepare)
+		m.z = Apply(m.z, prepared)
+		for j := range m.peers {
+			m.peers[j] = Apply(m.peers[j], prepared)
+		}
+	}
 }
 
 func staged(cs []Change, s Stage) []Change {

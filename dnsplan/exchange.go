@@ -228,7 +228,7 @@ func (m *move) lookOthers() {
 // instead of read from the console often does not.
 func (m *move) lookTarget() {
 	for _, x := range wanted(m.need.MX) {
-		addrs, err := m.addresses(m.z, x.host)
+		addrs, err := m.addresses(m.now(), x.host)
 		switch {
 		case err != nil:
 			m.notMeasured("addresses of the new exchange " + x.host)

@@ -20,7 +20,7 @@ func (m *move) freeze(r spf.Record) spf.Record {
 		}
 		return zone.Canonical(t.Domain)
 	}
-	addrs := func(host string) ([]netip.Addr, error) { return m.addresses(m.z, host) }
+	addrs := func(host string) ([]netip.Addr, error) { return m.addresses(m.now(), host) }
 	match := func(t spf.Term) bool {
 		if t.Name == "mx" {
 			return of(t) == m.domain

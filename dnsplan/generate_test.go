@@ -95,8 +95,11 @@ func checkLookups(t *testing.T, ins []dnsplan.Input, p dnsplan.Plan) {
 					continue
 				}
 				cost, err := spf.Count(in.Domain, r, func(name string, typ uint16) ([]string, error) {
-					if set := z.Get(name, typ); set != nil {
-						return set.Data, nil
+					for _, peer := range ins {
+						z := dnsplan.Outcome(p, stage, peer.Now)
+						if set := z.Get(name, typ); set != nil {
+							return set.Data, nil
+						}
 					}
 					if in.Lookup == nil {
 						return nil, errors.New("nobody to ask")
@@ -143,8 +146,17 @@ func (g generator) inputs(t *testing.T) []dnsplan.Input {
 	}
 	g.policies(&in)
 	ins := []dnsplan.Input{in}
-	if g.IntN(4) == 0 {
+	switch g.IntN(8) {
+	case 0, 1:
 		in.Domain = "sub.example.org"
+		ins = append(ins, in)
+	case 2:
+		in.Domain, in.Origin = "example.net", zone.New("example.net", in.Now.Coverage)
+		in.Origin.Put(zone.RRset{Name: "example.net.", Type: dns.TypeMX, TTL: 3600, Data: []string{"10 mail.example.org."}})
+		in.Origin.Put(zone.RRset{Name: "example.net.", Type: dns.TypeTXT, TTL: 3600, Data: []string{
+			g.pick(`"v=spf1 redirect=example.org"`, `"v=spf1 include:example.org -all"`, `"v=spf1 mx -all"`),
+		}})
+		in.Now = in.Origin.Clone()
 		ins = append(ins, in)
 	}
 	return ins

@@ -16,8 +16,8 @@ import (
 // count tells what evaluating the record costs before and after, and refuses
 // what receivers would refuse.
 func (m *move) count(old, r spf.Record) string {
-	before, errBefore := spf.Count(m.domain, old, m.lookup(m.in.Now))
-	after, err := spf.Count(m.domain, r, m.lookup(m.z))
+	before, errBefore := spf.Count(m.domain, old, m.lookup(append(view{m.in.Now}, m.peers...)))
+	after, err := spf.Count(m.domain, r, m.lookup(m.now()))
 	if err != nil || errBefore != nil {
 		m.notMeasured("lookups of the SPF record")
 		return ""
@@ -66,7 +66,7 @@ func (m *move) candidates(r spf.Record) []string {
 	}
 	var prices []price
 	for _, t := range r.Terms {
-		c, err := spf.Count(m.domain, spf.Record{Terms: []spf.Term{t}}, m.lookup(m.z))
+		c, err := spf.Count(m.domain, spf.Record{Terms: []spf.Term{t}}, m.lookup(m.now()))
 		if err == nil && c.Lookups > 0 {
 			prices = append(prices, price{t.String(), c.Lookups})
 		}
@@ -85,7 +85,7 @@ func (m *move) passes(r spf.Record) {
 	if m.include() == "" {
 		return
 	}
-	four, six, err := spf.Senders(m.include(), m.lookup(m.z))
+	four, six, err := spf.Senders(m.include(), m.lookup(m.now()))
 	if err != nil {
 		m.notMeasured("servers of " + m.in.Provider.Title + " in SPF")
 		return
@@ -95,7 +95,7 @@ func (m *move) passes(r spf.Record) {
 		if !from.IsValid() {
 			continue
 		}
-		o, err := spf.Check(m.domain, r, from, m.lookup(m.z))
+		o, err := spf.Check(m.domain, r, from, m.lookup(m.now()))
 		switch {
 		case err != nil:
 			m.notMeasured("SPF from " + from.String())

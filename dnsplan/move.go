@@ -27,7 +27,9 @@ type move struct {
 	domain  string   // absolute
 	domains []string // of the whole plan
 	need    provider.Records
-	z       zone.Zone // as it is after the stages so far
+	z       zone.Zone   // as it is after the stages so far
+	peers   []zone.Zone // of the other domains, once they are prepared
+	origins []zone.Zone // the same, before the move
 	made    time.Time
 	history []Change // what was applied, and the changes of the stages so far
 	moving  bool     // some mail does not go to the provider yet

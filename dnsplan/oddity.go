@@ -123,7 +123,7 @@ func (m *move) lookElsewhere() {
 		if slices.Contains(exchanges, name) || len(m.at(name)) == 0 {
 			continue
 		}
-		addrs, err := m.addresses(m.z, name)
+		addrs, err := m.addresses(m.now(), name)
 		if err != nil {
 			continue
 		}

@@ -155,7 +155,7 @@ func (m *move) withReports(r dmarc.Record) dmarc.Record {
 // counts as inherited, since leaving a policy out can be made good later.
 func (m *move) inherits() bool {
 	for above := parent(m.domain); strings.Count(above, ".") > 1; above = parent(above) {
-		data, err := m.ask(m.z, "_dmarc."+above, dns.TypeTXT)
+		data, err := m.ask(m.now(), "_dmarc."+above, dns.TypeTXT)
 		if err != nil {
 			m.notMeasured("DMARC policy of " + above)
 			return true
@@ -170,7 +170,7 @@ func (m *move) inherits() bool {
 // policyElsewhere looks at a policy that lives behind a CNAME or a
 // delegation: it is somebody else's to change.
 func (m *move) policyElsewhere(name string) {
-	data, err := m.ask(m.z, name, dns.TypeTXT)
+	data, err := m.ask(m.now(), name, dns.TypeTXT)
 	if err != nil {
 		m.notMeasured("DMARC policy behind " + name)
 		return
@@ -271,7 +271,7 @@ func (m *move) lookReports(r dmarc.Record) {
 // What was not measured is told as such and nothing else.
 func (m *move) agreed(host string) bool {
 	name := strings.TrimSuffix(m.domain, ".") + "._report._dmarc." + host
-	data, err := m.ask(m.z, name, dns.TypeTXT)
+	data, err := m.ask(m.now(), name, dns.TypeTXT)
 	if err != nil {
 		m.notMeasured("consent of " + strings.TrimSuffix(host, ".") + " to take DMARC reports")
 		return true
@@ -286,7 +286,7 @@ func (m *move) lookLogo() {
 	if !logo {
 		return
 	}
-	data, err := m.ask(m.z, "_dmarc."+m.domain, dns.TypeTXT)
+	data, err := m.ask(m.now(), "_dmarc."+m.domain, dns.TypeTXT)
 	if err != nil {
 		return
 	}

@@ -78,14 +78,14 @@ func (m *move) overlap(old spf.Record) (spf.Record, []string) {
 		}
 	}
 	if include := m.include(); include != "" && !r.Has(spf.Include(include)) && !strings.EqualFold(strings.TrimSuffix(r.Redirect(), "."), include) {
-		edit(r.Unredirect(m.endOf(m.z, r)), "redirect= is used only while nobody else sends")
+		edit(r.Unredirect(m.endOf(m.now(), r)), "redirect= is used only while nobody else sends")
 		edit(r.Insert(spf.Include(include)), m.in.Provider.Title+" sends for the domain too")
 	}
 	for _, rule := range m.rules() {
 		if r.Has(rule) {
 			continue
 		}
-		edit(r.Unredirect(m.endOf(m.z, r)), "redirect= is used only while nobody else sends")
+		edit(r.Unredirect(m.endOf(m.now(), r)), "redirect= is used only while nobody else sends")
 		edit(r.Insert(rule), m.in.Provider.Title+" sends for the domain too")
 	}
 	if !m.moving {

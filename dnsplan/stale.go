@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/miekg/dns"
+
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
 
@@ -88,6 +90,25 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s %s: want %s, got %s", d.Key.Name, zone.RRset{Type: d.Key.Type}.TypeName(), shown(d.Want), shown(d.Got))
 }
 
+// holds reports whether an RRset is the live zone's own: it lies neither at or
+// below a delegation nor in a deeper zone that the plan changes.
+func (p Plan) holds(live zone.Zone, k zone.Key) bool {
+	if !live.Holds(k.Name) {
+		return false
+	}
+	if slices.ContainsFunc(p.Changes, func(c Change) bool {
+		return c.Zone != live.Origin && zone.Within(c.Zone, live.Origin) && zone.Within(k.Name, c.Zone)
+	}) {
+		return false
+	}
+	for at := k.Name; at != live.Origin && at != "."; at = parent(at) {
+		if live.Get(at, dns.TypeNS) != nil {
+			return at == k.Name && k.Type == dns.TypeNS
+		}
+	}
+	return true
+}
+
 func shown(s *zone.RRset) string {
 	if s == nil {
 		return "nothing"
@@ -98,13 +119,13 @@ func shown(s *zone.RRset) string {
 // Stale compares the live zone with what the plan expects before a stage, and
 // returns what differs in the RRsets that the plan builds on; TTLs do not
 // count. A plan of several zones is asked with each of them in turn: only
-// names within the live zone are compared. An RRset that is already as the
+// names of the live zone are compared, not those of a zone below it. An RRset that is already as the
 // stage will make it is not stale, so that a stage may be repeated.
 func Stale(p Plan, stage Stage, live zone.Zone) []Difference {
 	want := zone.New(live.Origin, live.Coverage)
 	keys := make(map[zone.Key]bool)
 	for _, s := range p.Base {
-		if live.Holds(s.Name) {
+		if p.holds(live, s.Key()) {
 			want.Put(s)
 			keys[s.Key()] = true
 		}

@@ -198,3 +198,33 @@ func TestReplanAfterTTLRaised(t *testing.T) {
 		t.Errorf("TTL at the end = %d, want that of the first snapshot", end.TTL)
 	}
 }
+
+// TestStaleLeavesTheZoneBelowAlone plans a domain and one in a zone below it:
+// what the plan builds on there is not looked for in the zone above.
+func TestStaleLeavesTheZoneBelowAlone(t *testing.T) {
+	t.Parallel()
+	_, in := ordinary(t)
+	in.Now.Put(zone.RRset{Name: "dept.example.org.", Type: dns.TypeNS, TTL: 60, Data: []string{"ns.other.example."}})
+	in.Origin = in.Now.Clone()
+	finished := "@ NS ns.other.example.\n@ MX 1 smtp.google.com.\n@ TXT \"v=spf1 include:_spf.google.com ~all\"\n@ TXT \"google-site-verification=a\"\n_dmarc TXT \"v=DMARC1; p=none\"\n"
+	for name, text := range map[string]string{"to be moved": "@ NS ns.other.example.\n@ MX 10 mail.example.org.\n", "finished": finished} {
+		below := in
+		below.Domain = "dept.example.org"
+		below.Now = mustZone(t, "dept.example.org", text)
+		below.Origin = below.Now.Clone()
+		p, err := dnsplan.Build([]dnsplan.Input{in, below}, made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, z := range []zone.Zone{in.Now, below.Now} {
+			if ds := dnsplan.Stale(p, dnsplan.Prepare, z); len(ds) > 0 {
+				t.Errorf("%s: %s is stale at once: %v", name, z.Origin, ds)
+			}
+		}
+		moved := below.Now.Clone()
+		moved.Put(zone.RRset{Name: "dept.example.org.", Type: dns.TypeMX, TTL: 60, Data: []string{"5 other.example."}})
+		if ds := dnsplan.Stale(p, dnsplan.Prepare, moved); len(ds) != 1 {
+			t.Errorf("%s: a changed MX below is not stale: %v", name, ds)
+		}
+	}
+}

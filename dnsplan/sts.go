@@ -189,7 +189,7 @@ func (m *move) hosts() []string {
 func (m *move) lookPolicyHost() {
 	name := "mta-sts." + m.domain
 	old, _ := m.oldAddresses()
-	addrs, err := m.addresses(m.z, name)
+	addrs, err := m.addresses(m.now(), name)
 	if err != nil {
 		m.notMeasured("addresses of " + name)
 		return

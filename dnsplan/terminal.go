@@ -7,15 +7,15 @@ import (
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
 
-// endOf returns what the target of a redirect ends with, by a zone and the live
+// endOf returns what the target of a redirect ends with, by a view and the live
 // DNS, and neutral when nobody can tell: an end is never made stricter.
-func (m *move) endOf(z zone.Zone, r spf.Record) spf.Qualifier {
+func (m *move) endOf(v view, r spf.Record) spf.Qualifier {
 	target := r.Redirect()
 	for range maxChain {
 		if target == "" {
 			return spf.Neutral
 		}
-		data, err := m.ask(z, target, dns.TypeTXT)
+		data, err := m.ask(v, target, dns.TypeTXT)
 		if err != nil {
 			m.notMeasured("end of the SPF record of " + target)
 			return spf.Neutral
@@ -52,11 +52,11 @@ func (m *move) relaxed() bool {
 	m.eachSPF(func(before, after spf.Record) {
 		was, ok := before.All()
 		if !ok && before.Redirect() != "" {
-			was = m.endOf(m.in.Origin, before)
+			was = m.endOf(m.first(), before)
 		}
 		is, ok := after.All()
 		if !ok && after.Redirect() != "" {
-			is = m.endOf(m.z, after)
+			is = m.endOf(m.now(), after)
 		}
 		switch {
 		case was == spf.Fail && is == spf.SoftFail:

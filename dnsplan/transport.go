@@ -42,7 +42,7 @@ func (m *move) pinned() []string {
 func (m *move) lookDANE() {
 	var bare []string
 	for _, host := range m.hosts() {
-		data, err := m.ask(m.z, "_25._tcp."+host, dns.TypeTLSA)
+		data, err := m.ask(m.now(), "_25._tcp."+host, dns.TypeTLSA)
 		switch {
 		case err != nil:
 			m.notMeasured("DANE of the new exchange " + host)
