@@ -10,7 +10,7 @@ import (
 // optional are the keys that a document may leave out: those beside the
 // contract, and those that only some values have.
 var optional = map[string][]string{
-	"check-dmarc": {"findings", "policy.record", "spf.ip", "spf.text", "dkim.algorithm", "dkim.bits", "dkim.old", "dkim.key", "dkim.text"},
+	"check-dmarc": {"findings", "receiver", "arc.first", "arc.text", "policy.record", "spf.ip", "spf.text", "dkim.algorithm", "dkim.bits", "dkim.old", "dkim.key", "dkim.text"},
 	"verify":      {"accounts.mailboxes.differs", "accounts.mailboxes.skip"},
 	"event":       {"bytes", "total", "done", "text"},
 	"report":      {"steps.ended", "verdicts.verdict"},

@@ -22,6 +22,10 @@ type JudgeOptions struct {
 	// whole name of the key record. A pass that comes from these alone is a
 	// failure: the message still left through the old server.
 	OldSelectors []string
+
+	// Receivers are names under which the receiver writes its
+	// Authentication-Results, beside that of the host that took the message.
+	Receivers []string
 }
 
 // Judge evaluates a message as a receiver does: every DKIM signature, SPF for
@@ -39,6 +43,7 @@ func Judge(ctx context.Context, msg []byte, env Envelope, dns Resolver, o JudgeO
 		v:      Verdict{Version: 1, DKIM: []DKIM{}, Reasons: []string{}, Findings: []finding.Finding{}},
 	}
 	j.run(ctx)
+	j.v.ARC = j.chain(ctx) // last, so that it takes no query from what decides
 	for i := range j.v.Findings {
 		j.v.Findings[i].Evidence = j.v.evidence()
 	}
@@ -66,9 +71,9 @@ type judge struct {
 func (j *judge) run(ctx context.Context) {
 	var err error
 	j.v.From, err = j.m.author()
-	j.v.ARC = j.m.arc()
 	j.v.DKIM = j.signatures(ctx)
 	j.v.SPF = j.envelope(ctx)
+	j.v.Receiver = j.m.opinion(j.o.Receivers)
 	if err != nil {
 		j.v.DMARC = Fail
 		j.say(finding.Block, finding.FromUnusable, errorText(err),
@@ -77,6 +82,7 @@ func (j *judge) run(ctx context.Context) {
 	}
 	j.policy(ctx)
 	j.v.DMARC = j.decide(j.align())
+	j.compare()
 }
 
 // policy finds the record that applies, by both ways.

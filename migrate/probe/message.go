@@ -102,15 +102,6 @@ func (m message) date() time.Time {
 	return time.Time{}
 }
 
-// arc counts the sets of the ARC chain without believing them.
-func (m message) arc() ARC {
-	n := len(m.all("ARC-Seal"))
-	if n == 0 {
-		return ARC{Result: "none"}
-	}
-	return ARC{Result: notMeasured, Sets: n}
-}
-
 // withCRLF gives a message from a file its line ends back. Octets that have
 // CRLF in the first line are left alone: they are what was signed.
 func withCRLF(octets []byte) []byte {

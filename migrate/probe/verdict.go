@@ -39,6 +39,9 @@ type Verdict struct {
 	DMARC     Outcome           `json:"dmarc"`
 	Reasons   []string          `json:"reasons"`  // never nil
 	Findings  []finding.Finding `json:"findings"` // never nil
+
+	// Receiver is what the receiver wrote, nil where nothing can be believed.
+	Receiver *Opinion `json:"receiver,omitempty"`
 }
 
 // An OrgDomain is the From domain's organizational domain by both ways to
@@ -81,8 +84,10 @@ type DKIM struct {
 // ARC is what a forwarded message carries. It explains a forward and never
 // turns a failure into a pass.
 type ARC struct {
-	Result string `json:"result"` // none, or not-measured: chains are counted, not verified
+	Result string `json:"result"` // none, pass, fail, or not-measured
 	Sets   int    `json:"sets"`
+	First  string `json:"first,omitempty"` // what the first forwarder saw, of a chain that is whole
+	Text   string `json:"text,omitempty"`  // why, when it is no pass
 }
 
 // Text prints the verdict for people, in plain ASCII and without colour.
@@ -108,7 +113,13 @@ func (v Verdict) Text(w io.Writer) error {
 		line("dkim", "%s", d)
 	}
 	if v.ARC.Sets > 0 {
-		line("arc", "%s, %d sets", v.ARC.Result, v.ARC.Sets)
+		line("arc", "%s, %d sets%s", v.ARC.Result, v.ARC.Sets, because(v.ARC.Text))
+	}
+	if v.ARC.First != "" {
+		line("", "the first forwarder saw: %s", v.ARC.First)
+	}
+	if v.Receiver != nil {
+		line("also", "%s", v.Receiver)
 	}
 	for _, r := range v.Reasons {
 		line("", "%s", "- "+r)
@@ -150,6 +161,15 @@ func (d DKIM) String() string {
 		b += " (old server)"
 	}
 	return b + ", " + alignedWord(d.Aligned) + because(d.Text)
+}
+
+// String prints whose opinion it is and its words.
+func (o Opinion) String() string {
+	b := fmt.Sprintf("%s says dmarc=%s spf=%s", orUnknown(o.ID), orUnknown(o.DMARC), orUnknown(o.SPF))
+	for _, d := range o.DKIM {
+		b += fmt.Sprintf(" dkim=%s (%s)", d.Result, orUnknown(d.Domain))
+	}
+	return b
 }
 
 func alignedWord(aligned bool) string {

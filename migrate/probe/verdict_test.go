@@ -64,13 +64,13 @@ func TestVerdictJSON(t *testing.T) {
 		{"policy", keys(doc["policy"]), "domain p record source"},
 		{"spf", keys(doc["spf"]), "aligned domain ip result"},
 		{"dkim", keys(sig), "algorithm aligned bits domain key result selector"},
-		{"arc", keys(doc["arc"]), "result sets"},
+		{"arc", keys(doc["arc"]), "result sets text"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s has %q, want %q", tt.what, tt.got, tt.want)
 		}
 	}
-	if doc["version"] != 1.0 || doc["dmarc"] != "pass" || v.ARC != (probe.ARC{Result: "not-measured", Sets: 2}) {
+	if doc["version"] != 1.0 || doc["dmarc"] != "pass" || v.ARC != (probe.ARC{Result: "fail", Sets: 2, Text: "instance 1 is not complete"}) {
 		t.Errorf("document = %s", data)
 	}
 	var again probe.Verdict
