@@ -196,11 +196,15 @@ const emailRouting = "mx.cloudflare.net"
 // lookOthers finds names besides the domain that have the old server as MX.
 func (m *move) lookOthers() {
 	old := m.oldHosts()
-	var left []string
-	for _, s := range m.z.All() {
-		if s.Type != dns.TypeMX || slices.Contains(m.domains, s.Name) || !m.owns(s.Name) {
-			continue
+	var sets []zone.RRset
+	m.z.Each(func(s zone.RRset) {
+		if s.Type == dns.TypeMX && !slices.Contains(m.domains, s.Name) && m.owns(s.Name) {
+			sets = append(sets, s)
 		}
+	})
+	slices.SortFunc(sets, zone.Compare)
+	var left []string
+	for _, s := range sets {
 		if !slices.ContainsFunc(exchanges(&s), func(x exchangeOf) bool { return slices.Contains(old, x.host) }) {
 			continue
 		}

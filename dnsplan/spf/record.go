@@ -120,9 +120,17 @@ func parseModifier(name, value string) (Term, error) {
 	return t, nil
 }
 
+// A badTerm is a term with wrong arguments. Its text is made when somebody
+// reads it, since most terms are good.
+type badTerm string
+
+func (e badTerm) Error() string { return fmt.Sprintf("%v: %.80q", ErrSyntax, string(e)) }
+
+func (badTerm) Unwrap() error { return ErrSyntax }
+
 // arguments reads what follows the name of a mechanism.
 func (t Term) arguments(word, rest string) (Term, error) {
-	bad := fmt.Errorf("%w: %.80q", ErrSyntax, word)
+	var bad error = badTerm(word)
 	colon := strings.HasPrefix(rest, ":")
 	switch t.Name {
 	case "all":
