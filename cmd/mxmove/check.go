@@ -22,7 +22,7 @@ func newCheck(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCheckDMARC(a))
+	cmd.AddCommand(newCheckDMARC(a), newCheckInbound(a))
 	return cmd
 }
 
