@@ -160,9 +160,9 @@ func TestDocumentsStops(t *testing.T) {
 func bombs(t testing.TB) map[string][]byte {
 	t.Helper()
 	open := []byte(header + "<record><row><source_ip>")
-	blanks := append(bytes.Clone(open), bytes.Repeat([]byte(" "), 8<<20)...)
+	blanks := append(bytes.Clone(open), bytes.Repeat([]byte(" "), 1<<20)...)
 	nested := []byte(header)
-	for range 100_000 {
+	for range 20_000 {
 		nested = append(nested, "<record><row><policy_evaluated><reason>"...)
 	}
 	many := make([]string, 0, 800)
@@ -177,7 +177,7 @@ func bombs(t testing.TB) map[string][]byte {
 		"gzip":   gz(t, blanks),
 		"zip":    zipped(t, "a", string(blanks), "b", string(blanks)),
 		"nested": gz(t, nested),
-		"tags":   gz(t, bytes.Repeat([]byte("<"), 8<<20)),
+		"tags":   gz(t, bytes.Repeat([]byte("<"), 1<<20)),
 		"many":   zipped(t, many...),
 		"deep":   []byte(deep),
 		"lol":    []byte(`<!DOCTYPE a [<!ENTITY b "` + strings.Repeat("&c;", 1000) + `">]><feedback>&b;</feedback>`),
@@ -189,7 +189,7 @@ func TestBombs(t *testing.T) {
 	for name, file := range bombs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, line := range found(t, file, dmarc.Limits{Out: 4 << 20}) {
+			for _, line := range found(t, file, dmarc.Limits{Out: 256 << 10}) {
 				if !strings.Contains(line, "!") {
 					t.Errorf("found %q", line)
 				}
@@ -198,11 +198,11 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestLargeReport holds a fifth of what the benchmark reads to a fifth of the
+// TestLargeReport holds a tenth of what the benchmark reads to a tenth of the
 // memory. It does not run beside others, since the count is of the whole
 // process.
 func TestLargeReport(t *testing.T) {
-	file := gz(t, large(20_000))
+	file := large(10_000)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	sum := 0
@@ -215,10 +215,10 @@ func TestLargeReport(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if used := after.TotalAlloc - before.TotalAlloc; used > 13<<20 {
-		t.Errorf("20,000 rows took %d MiB, want at most 13", used>>20)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 6<<20+1<<19 {
+		t.Errorf("10,000 rows took %d MiB, want at most 6.5", used>>20)
 	}
-	if want := 79_997; sum != want {
+	if want := 39_994; sum != want {
 		t.Errorf("%d messages, want %d", sum, want)
 	}
 }
