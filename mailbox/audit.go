@@ -73,8 +73,8 @@ func (s *settling) melted(ctx context.Context) error {
 			return false
 		}
 		_, target, _ := s.runs.Find(uid)
-		_, there := find(s.there, target)
-		return target != 0 && target >= s.there[0].UID && !there
+		_, there := slices.BinarySearch(s.there, target)
+		return target != 0 && target >= s.there[0] && !there
 	}
 	kept := s.runs.Without(gone)
 	if kept.Messages() == s.runs.Messages() {

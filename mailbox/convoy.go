@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -209,17 +210,32 @@ func (d *delta) visitTarget(from imap.UID) *imapconn.Visit {
 	visit := &imapconn.Visit{Name: d.pair.TargetWire, Write: !d.o.DryRun}
 	d.seen, d.seenFrom = nil, from
 	if from != 0 {
-		visit.Set = wire.From(from)
-		visit.Each = collect(&d.seen, visit.Set)
+		visit.Set, visit.Bare = wire.From(from), true
+		visit.Each = collectUIDs(&d.seen, visit.Set)
 	}
 	return visit
+}
+
+// collectUIDs is collect for a bare listing.
+func collectUIDs(uids *[]imap.UID, set wire.Set) func(wire.Message) error {
+	return func(m wire.Message) error {
+		if !set.Contains(m.UID) {
+			return nil
+		}
+		if len(*uids) >= maxMessages {
+			return fmt.Errorf("%w: more than %d messages in a mailbox", imapconn.ErrProtocol, maxMessages)
+		}
+		*uids = append(*uids, m.UID)
+		return nil
+	}
 }
 
 // looked takes a look's result.
 func (d *delta) looked(visit *imapconn.Visit) {
 	d.target, d.targetErr = visit.Selected, visit.Err
 	d.look = d.target.UIDNext
-	d.seen = ordered(d.seen)
+	slices.Sort(d.seen)
+	d.seen = slices.Compact(d.seen)
 }
 
 // key is the journal's name for the mailbox under the given UIDVALIDITYs.

@@ -37,7 +37,7 @@ type delta struct {
 	runs                 journal.Runs
 	refusals             map[imap.UID]journal.Refusal
 	look                 imap.UID          // UIDNEXT of the target at the last look
-	seen                 []Message         // what the look has listed
+	seen                 []imap.UID        // what the look has listed
 	seenFrom             imap.UID          // from which UID on; 0: not listed
 	sentNow              map[imap.UID]bool // by this attempt
 	sending              []Message         // by this attempt
@@ -119,12 +119,13 @@ func (d *delta) read(ctx context.Context) (err error) {
 	return err
 }
 
-// lookAtTarget opens the target mailbox and notes its UIDNEXT.
-func (d *delta) lookAtTarget(ctx context.Context) error {
+// lookAtTarget opens the target mailbox, notes its UIDNEXT, and lists it from a
+// UID on unless that is 0.
+func (d *delta) lookAtTarget(ctx context.Context, from imap.UID) error {
 	if d.o.DryRun && d.pair.Create {
 		return nil
 	}
-	visit := d.visitTarget(0)
+	visit := d.visitTarget(from)
 	if err := d.ends.target.Visit(ctx, visit); err != nil {
 		return err
 	}

@@ -17,8 +17,8 @@ import (
 const (
 	// batchMessages and batchOctets bound what is fetched by one command:
 	// large enough that a round trip is nothing.
-	batchMessages = 500
-	batchOctets   = 4 << 20
+	batchMessages = 200
+	batchOctets   = 2 << 20
 
 	// commandMessages bounds what is appended by one command: small enough
 	// that a refusal does not cost much.
@@ -159,7 +159,10 @@ func (l *load) item(i int, flags []imap.Flag) lane.Item {
 	if l.stream != nil {
 		it.Body = l.stream.r
 	} else {
-		it.Body = bytes.NewReader(l.octets[i])
+		it.Octets = l.octets[i]
+		if it.Octets == nil {
+			it.Octets = []byte{}
+		}
 	}
 	return it
 }

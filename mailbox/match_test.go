@@ -159,7 +159,7 @@ func TestBatches(t *testing.T) {
 	for _, b := range batches(ms) {
 		got = append(got, fmt.Sprintf("%d+%d", b[0].UID, len(b)))
 	}
-	if text := fmt.Sprint(got); text != "[1+500 501+500 1001+50 3000+1 3001+1 3002+2]" {
+	if text := fmt.Sprint(got); text != "[1+200 201+200 401+200 601+200 801+200 1001+50 3000+1 3001+1 3002+1 3003+1]" {
 		t.Errorf("batches = %s", text)
 	}
 }

@@ -38,7 +38,7 @@ func (d *delta) settle(ctx context.Context) error {
 		if err := d.ends.freshTarget(ctx); err != nil {
 			return err
 		}
-		if err := d.lookAtTarget(ctx); err != nil {
+		if err := d.lookAtTarget(ctx, 0); err != nil {
 			return err
 		}
 		if err := s.find(ctx); err != nil {
@@ -56,8 +56,8 @@ type settling struct {
 	*delta
 	intents []journal.Intent
 	claims  []candidate   // what may be there
-	there   []Message     // the window as it was last listed
-	free    []candidate   // what of it the journal does not know
+	there   []imap.UID    // the window as it was last listed
+	free    []candidate   // what of it the journal does not know, by UID
 	found   []journal.Run // claims that are there
 	claimed map[imap.UID]bool
 	taken   map[imap.UID]bool // target UIDs of found
@@ -147,29 +147,23 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 	if s.target.Exists == 0 || s.target.UIDNext != 0 && s.target.UIDNext <= known {
 		return nil, nil
 	}
-	there := s.seen
 	if s.seenFrom == 0 || s.seenFrom != known {
-		target, err := s.atTarget(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if there, err = list(ctx, target, wire.From(known), false); err != nil {
+		if err := s.lookAtTarget(ctx, known); err != nil {
 			return nil, err
 		}
 	}
-	s.seen, s.seenFrom = nil, 0
-	s.there = there
-	if n := len(there); s.target.UIDNext == 0 && n > 0 {
-		s.look = there[n-1].UID + 1
+	s.there, s.seen, s.seenFrom = s.seen, nil, 0
+	if n := len(s.there); s.target.UIDNext == 0 && n > 0 {
+		s.look = s.there[n-1] + 1
 	}
 	mine, err := s.page.Targets(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var free []candidate
-	for _, m := range there {
-		if !mine.Has(m.UID) && !s.taken[m.UID] {
-			free = append(free, candidate{Message: m})
+	for _, uid := range s.there {
+		if !mine.Has(uid) && !s.taken[uid] {
+			free = append(free, candidate{Message: Message{UID: uid}})
 		}
 	}
 	return free, nil
@@ -207,7 +201,7 @@ func (s *settling) freeHeaders(ctx context.Context, free []candidate) error {
 	return fingerprint(ctx, target, free, uids(free))
 }
 
-// fingerprint fills headers in.
+// fingerprint fills in what a listing with headers tells.
 func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) error {
 	if len(of) == 0 {
 		return nil
@@ -218,7 +212,7 @@ func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) 
 	}
 	for i, c := range cs {
 		if m, ok := find(told, c.UID); ok && !m.Header.IsZero() {
-			cs[i].Header, cs[i].Named = m.Header, m.Named
+			cs[i].Message = m
 		}
 	}
 	return nil

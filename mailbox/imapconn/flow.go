@@ -171,7 +171,7 @@ type Visit struct {
 	Name    string   // wire name
 	Write   bool     // opened by SELECT; a Source does not let that out
 	Set     wire.Set // what is listed; empty: nothing
-	Headers bool     // with the fingerprints of the headers
+	Bare    bool     // by its UIDs alone, which costs the server next to nothing
 
 	// Each is called for every message as Fetch does it; with Set it must be
 	// there. It may have been called although Err is set in the end.
@@ -234,10 +234,14 @@ func (s *session) opening(v *Visit) *step {
 // refused too, and whatever came with it belongs to another. The function gives
 // what was told in pieces.
 func (s *session) listing(v *Visit) ([]*step, func() error) {
-	g := newGatherer(v.Headers, func(m wire.Message) error {
+	g := newGatherer(false, func(m wire.Message) error {
 		m.UIDValidity = v.Selected.UIDValidity
 		return v.Each(m)
 	})
+	items := fetchItems(false)
+	if v.Bare {
+		g.want, items = wire.ItemUID, "(UID)"
+	}
 	take := func(p *wire.Response) error {
 		if v.Err != nil {
 			return nil
@@ -251,7 +255,7 @@ func (s *session) listing(v *Visit) ([]*step, func() error) {
 		return nil
 	}
 	var steps []*step
-	for _, command := range fetchCommands(v.Set, fetchItems(v.Headers)) {
+	for _, command := range fetchCommands(v.Set, items) {
 		steps = append(steps, &step{parts: []part{text(command)}, take: take, done: done})
 	}
 	return steps, func() error {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -141,11 +142,14 @@ func (p *Page) Stale(ctx context.Context) (int64, error) {
 // One column holds a batch: a hundred rows written and deleted per batch
 // would cost more than the batch itself.
 func pack(ms []Message) string {
-	var b strings.Builder
+	b := make([]byte, 0, 112*len(ms))
 	for _, m := range ms {
-		fmt.Fprintf(&b, "%d %d %s %s\n", m.UID, m.Size, stamp(m.Date), hex.EncodeToString(m.Header[:]))
+		b = strconv.AppendUint(b, uint64(m.UID), 10)
+		b = strconv.AppendInt(append(b, ' '), m.Size, 10)
+		b = append(append(append(b, ' '), stamp(m.Date)...), ' ')
+		b = append(hex.AppendEncode(b, m.Header[:]), '\n')
 	}
-	return b.String()
+	return string(b)
 }
 
 // unpack reads what pack wrote.

@@ -23,7 +23,9 @@ type Item struct {
 	Flags []imap.Flag // as they are to be stored; every name must be valid
 	Date  time.Time   // INTERNALDATE; zero sends none
 	Size  int64
-	Body  io.Reader // gives exactly Size octets
+
+	Octets []byte    // the message, Size octets of it
+	Body   io.Reader // gives the octets where Octets is nil
 }
 
 // An Answer is what the target said to a batch. With an Err that is an
@@ -130,6 +132,10 @@ func (w *Writer) item(p *pending, item Item) error {
 		return err
 	}
 	if err := w.announce(p, item.Size); err != nil || p.answer != nil {
+		return err
+	}
+	if item.Octets != nil {
+		_, err := w.raw.Write(item.Octets)
 		return err
 	}
 	n, err := io.Copy(w.raw, io.LimitReader(item.Body, item.Size))

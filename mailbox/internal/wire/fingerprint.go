@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"crypto/sha256"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -22,11 +23,8 @@ var fingerprintNames = strings.Fields(strings.ToLower(FingerprintFields))
 func Fingerprint(header []byte) Digest {
 	type field struct{ name, value string }
 	var fields []field
-	for _, line := range unfold(header) {
-		name, value, ok := strings.Cut(string(line), ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		value = squeeze(value)
-		if ok && value != "" && slices.Contains(fingerprintNames, name) {
+	for name, value := range chosen(header, fingerprintNames) {
+		if value := squeeze(value); value != "" {
 			fields = append(fields, field{name, value})
 		}
 	}
@@ -40,32 +38,53 @@ func Fingerprint(header []byte) Digest {
 
 // Named reports whether a header has a Message-ID that says anything.
 func Named(header []byte) bool {
-	return slices.ContainsFunc(unfold(header), func(line []byte) bool {
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		return ok && bytes.EqualFold(bytes.TrimSpace(name), []byte("message-id")) && len(bytes.TrimSpace(value)) > 0
-	})
+	for _, value := range chosen(header, fingerprintNames[:1]) {
+		if len(bytes.TrimSpace(value)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
-// unfold gives the lines of a header, each with its continuations, up to the
-// first empty line.
-func unfold(header []byte) [][]byte {
-	var lines [][]byte
-	for line := range bytes.SplitSeq(header, []byte("\n")) {
-		line = bytes.TrimRight(line, "\r")
-		if len(line) == 0 {
-			break
+// chosen gives the fields of a header that bear one of the names, each with
+// its continuations, up to the first empty line. Other lines cost nothing.
+func chosen(header []byte, names []string) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		name, value := "", []byte(nil)
+		for line := range bytes.SplitSeq(header, []byte("\n")) {
+			line = bytes.TrimRight(line, "\r")
+			if len(line) == 0 {
+				break
+			}
+			if line[0] == ' ' || line[0] == '\t' {
+				if name != "" {
+					value = append(value, line...)
+				}
+				continue
+			}
+			if name != "" && !yield(name, value) {
+				return
+			}
+			name, value = "", nil
+			word, rest, ok := bytes.Cut(line, []byte(":"))
+			if !ok {
+				continue
+			}
+			word = bytes.TrimSpace(word)
+			for _, n := range names {
+				if len(n) == len(word) && bytes.EqualFold(word, []byte(n)) {
+					name, value = n, bytes.Clone(rest)
+				}
+			}
 		}
-		if n := len(lines); n > 0 && (line[0] == ' ' || line[0] == '\t') {
-			lines[n-1] = append(lines[n-1], line...)
-			continue
+		if name != "" {
+			yield(name, value)
 		}
-		lines = append(lines, bytes.Clone(line))
 	}
-	return lines
 }
 
 // squeeze collapses white space and replaces runs of octets above 127.
-func squeeze(value string) string {
+func squeeze(value []byte) string {
 	out := make([]byte, 0, len(value))
 	for i := 0; i < len(value); i++ {
 		c := value[i]
