@@ -59,6 +59,18 @@ var reportSchema = []string{
 		next_uid BIGINT NOT NULL,
 		PRIMARY KEY (side, account, mailbox)
 	)`,
+	`CREATE TABLE report_tls (
+		org TEXT NOT NULL,
+		report_id TEXT NOT NULL,
+		begins BIGINT NOT NULL,
+		ends BIGINT NOT NULL,
+		domain TEXT NOT NULL,
+		policy TEXT NOT NULL,
+		mx TEXT NOT NULL,
+		failure TEXT NOT NULL,
+		sessions BIGINT NOT NULL,
+		PRIMARY KEY (org, report_id, begins, ends, domain, policy, mx, failure)
+	)`,
 }
 
 // A ReportRead is a report that was read just now.
@@ -185,9 +197,9 @@ type sentRow struct {
 // Aligned reports whether the receiver found an aligned pass.
 func (s sentRow) Aligned() bool { return s.DKIM || s.SPF }
 
-// known reports whether the state has the tables: one that an older program
-// made, and nobody has written since, has none.
-func (b reportBook) known(ctx context.Context) (bool, error) {
+// known reports whether the state has the first tables: one that an older
+// program made, and nobody has written since, has none or fewer.
+func (b reportBook) known(ctx context.Context, tables int) (bool, error) {
 	if b.db == nil {
 		return false, nil
 	}
@@ -196,13 +208,13 @@ func (b reportBook) known(ctx context.Context) (bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil && version == len(reportSchema), err
+	return err == nil && version >= tables, err
 }
 
 // each calls fn for every row of the reports that end after a time, the oldest
 // report first. Fn must not use the database.
 func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow)) error {
-	if ok, err := b.known(ctx); err != nil || !ok {
+	if ok, err := b.known(ctx, 2); err != nil || !ok {
 		return err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT org, domain, begins, ends, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
@@ -240,7 +252,7 @@ type period struct {
 
 // periods returns what is covered since a time, the earliest first.
 func (b reportBook) periods(ctx context.Context, since time.Time) ([]period, error) {
-	if ok, err := b.known(ctx); err != nil || !ok {
+	if ok, err := b.known(ctx, 2); err != nil || !ok {
 		return nil, err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT org, begins, ends FROM report WHERE ends >= ? ORDER BY begins, ends, org`, since.Unix())

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mxmove/mxmove/dnsplan/dmarc"
+	"github.com/mxmove/mxmove/dnsplan/mtasts"
 )
 
 // maxReportFiles bounds the files of one run.
@@ -38,12 +40,7 @@ func (r *run) reading() *reportReading {
 
 // ours reports whether a policy domain belongs to the move.
 func (m *Move) ours(domain string) bool {
-	for _, d := range m.domains() {
-		if within(domain, d) {
-			return true
-		}
-	}
-	return false
+	return dmarc.ValidName(domain) && slices.ContainsFunc(m.domains(), func(d string) bool { return within(domain, d) })
 }
 
 // files reads files, and all files below directories, but for hidden ones.
@@ -108,7 +105,9 @@ func (g *reportReading) documents(ctx context.Context, name string, r io.Reader,
 			file += "/" + doc.Name
 		}
 		var read ReportRead
-		if err == nil {
+		if err == nil && doc.JSON {
+			read, err = g.book.addTLS(ctx, doc.Body, g.r.ours)
+		} else if err == nil {
 			read, err = g.book.add(ctx, doc.Body, g.r.o.Clock.Now(), g.r.ours)
 		}
 		switch {
@@ -117,7 +116,7 @@ func (g *reportReading) documents(ctx context.Context, name string, r io.Reader,
 			g.read = append(g.read, read)
 		case errors.Is(err, errOtherDomain):
 			g.others++
-		case unusable(err) && quiet && errors.Is(err, dmarc.ErrNotReport):
+		case unusable(err) && quiet && (errors.Is(err, dmarc.ErrNotReport) || errors.Is(err, mtasts.ErrNotReport)):
 		case unusable(err):
 			g.fail(file, err)
 		default:
@@ -140,5 +139,5 @@ func (g *reportReading) fail(file string, err error) {
 	if errors.As(err, &path) {
 		err = path.Err // the file is named beside it
 	}
-	g.unread = append(g.unread, ReportUnread{file, strings.TrimPrefix(strings.TrimPrefix(err.Error(), "report: "), "dmarc: ")})
+	g.unread = append(g.unread, ReportUnread{file, strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "report: "), "dmarc: "), "mtasts: ")})
 }

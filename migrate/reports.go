@@ -27,6 +27,7 @@ type Reports struct {
 	Streams   []Stream          `json:"streams"`   // the largest first
 	Omitted   int               `json:"omitted"`   // streams that are not shown
 	Selectors []SelectorSeen    `json:"selectors"` // of the domain's own keys
+	TLS       []TLSSeen         `json:"tls"`       // how senders fared with TLS, by their reports
 	Findings  []finding.Finding `json:"findings"`
 }
 
@@ -122,7 +123,15 @@ func (r *run) reports(ctx context.Context, k *knownSenders) (Reports, error) {
 	doc.Kept, doc.Receivers = len(periods), len(receivers)
 	doc.Streams, doc.Omitted = g.list()
 	doc.Selectors = g.keys()
-	doc.Findings = streamFindings(recent)
+	if doc.TLS, err = book.tls(ctx, time.Time{}); err != nil {
+		return doc, err
+	}
+	lately, err := book.tls(ctx, now.Add(-recentReports))
+	if err != nil {
+		return doc, err
+	}
+	doc.Findings = append(streamFindings(recent), tlsFindings(lately)...)
+	finding.Sort(doc.Findings)
 	return doc, nil
 }
 
@@ -198,6 +207,11 @@ func (r *run) hearNow(ctx context.Context) error {
 	doc, err := r.reports(ctx, k)
 	if err != nil {
 		return err
+	}
+	for _, f := range doc.Findings {
+		if f.Code == finding.SendersRefuseMX {
+			r.say("%s: %s", f.Code, f.Text)
+		}
 	}
 	return r.keepReports(ctx, doc)
 }

@@ -71,3 +71,20 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check((*world(ts)).Deliver(context.Background(), "dmarc@receiver.example", args[0], []byte(ts.ReadFile(args[1]))))
 }
+
+// tlsJSON is a TLS report of the day until a time: ten sessions went well, and
+// two failed at the new exchanger.
+func tlsJSON(until time.Time) string {
+	return fmt.Sprintf(`{"organization-name":"sender.example","report-id":"t1","date-range":{"start-datetime":%q,"end-datetime":%q},
+"policies":[{"policy":{"policy-type":"sts","policy-domain":"example.org"},"summary":{"total-successful-session-count":10,"total-failure-session-count":2},
+"failure-details":[{"result-type":"certificate-host-mismatch","receiving-mx-hostname":"mx1.provider.example","failed-session-count":2}]}]}`,
+		until.Add(-24*time.Hour).UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
+}
+
+// tlsReport writes such a report: tlsreport FILE.
+func tlsReport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tlsreport FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(tlsJSON(time.Now())), 0o600))
+}

@@ -25,7 +25,8 @@ stay as they are, unread. What was read is remembered, each report once.
 
 It tells who sends as the domain, by network and signing domain, whether their
 mail is aligned, and by what they are known: the old server, the provider, or the
-domain's SPF record. Nothing is published because of a report.
+domain's SPF record. Nothing is published because of a report. Reports
+about TLS (TLS-RPT), which come the same way, are read as well.
 
 Exit: 0 all read, 3 some files could not be read (listed; the others count).`,
 		Example: "  mxmove reports\n  mxmove reports ~/dmarc/*.gz\n  mxmove reports --json ~/Maildir/.DMARC | jq .streams",
@@ -71,11 +72,14 @@ func (a *app) printReports(doc migrate.Reports) error {
 	}
 	fmt.Fprintln(w)
 	if doc.Kept == 0 {
-		_, err := fmt.Fprintln(w, "kept       none: nobody knows yet who sends as the domain")
-		return err
+		fmt.Fprintln(w, "kept       none: nobody knows yet who sends as the domain")
+	} else {
+		fmt.Fprintf(w, "kept       %d reports of %d receivers, %s to %s\n\n", doc.Kept, doc.Receivers, doc.Begin.Format(time.DateOnly), doc.End.Format(time.DateOnly))
+		if err := a.printStreams(doc); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(w, "kept       %d reports of %d receivers, %s to %s\n\n", doc.Kept, doc.Receivers, doc.Begin.Format(time.DateOnly), doc.End.Format(time.DateOnly))
-	if err := a.printStreams(doc); err != nil {
+	if err := printTLS(w, doc.TLS); err != nil {
 		return err
 	}
 	return a.printStreamFindings(doc)
@@ -109,6 +113,19 @@ func printSelectors(w io.Writer, doc migrate.Reports) error {
 	fmt.Fprintln(t, "\nselector\tdomain\tpass\tfail\tfirst\tlast")
 	for _, s := range doc.Selectors {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\n", clean(s.Selector), clean(s.Domain), s.Pass, s.Fail, s.First.Format(time.DateOnly), s.Last.Format(time.DateOnly))
+	}
+	return t.Flush()
+}
+
+// printTLS writes how senders fared with TLS.
+func printTLS(w io.Writer, seen []migrate.TLSSeen) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "\nTLS policy\tdomain\tsessions\tresult\texchanger\tlast")
+	for _, s := range seen {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", clean(cmp.Or(s.Policy, "-")), s.Domain, s.Sessions, clean(cmp.Or(s.Failure, "delivered")), clean(cmp.Or(s.MX, "-")), s.Last.Format(time.DateOnly))
 	}
 	return t.Flush()
 }

@@ -185,7 +185,11 @@ func (m *moving) hears() {
 	if err := os.WriteFile(file, []byte(doc), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
-	m.prints("reports", "reports", file)
+	tls := filepath.Join(m.t.TempDir(), "tls.json")
+	if err := os.WriteFile(tls, []byte(tlsJSON(time.Now())), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	m.prints("reports", "reports", file, tls)
 }
 
 // seenEverywhere asks that the last report knows when the stages were seen.

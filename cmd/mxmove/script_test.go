@@ -42,7 +42,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock, "served": served,
 			"password": setPassword, "count": countMail, "forget": forget, "chmod": chmod, "deliver": deliver,
-			"aggregate": aggregate, "post": post,
+			"aggregate": aggregate, "tlsreport": tlsReport, "post": post,
 		},
 	})
 }

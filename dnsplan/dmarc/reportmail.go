@@ -63,8 +63,8 @@ func (m *mailWalk) entity(data []byte, depth int) {
 	m.leaf(partName(header, params), body)
 }
 
-// leaf gives a part that is a container, or XML that speaks of feedback; mail
-// has other parts that begin with an angle bracket.
+// leaf gives a part that is a container, or that speaks of what reports speak
+// of; mail has other parts that begin with a bracket.
 func (m *mailWalk) leaf(name string, body []byte) {
 	head := bytes.TrimLeft(body, " \t\r\n")
 	switch sniff(head) {
@@ -72,8 +72,8 @@ func (m *mailWalk) leaf(name string, body []byte) {
 		m.o.gzip(name, bytes.NewReader(head))
 	case zipFile:
 		m.o.zip(name, bytes.NewReader(head))
-	case xmlFile:
-		if bytes.Contains(body, []byte("feedback")) {
+	case xmlFile, jsonFile:
+		if bytes.Contains(body, []byte("feedback")) || bytes.Contains(body, []byte(`"policies"`)) {
 			m.o.give(name, limited{bytes.NewReader(head), &m.o.left})
 		}
 	}

@@ -12,10 +12,12 @@ import (
 	"strings"
 )
 
-// A Document is one thing in a file that may be an aggregate report.
+// A Document is one thing in a file that may be an aggregate report. Reports
+// about TLS (RFC 8460) come in the same wrapping and are given as well.
 type Document struct {
 	Name string    // within the file, "" where it is all of it
 	Body io.Reader // until the next one is asked for
+	JSON bool      // it begins as JSON does: a TLS report, if anything
 }
 
 // Documents opens what a receiver has sent: an XML document, a gzip or zip
@@ -33,7 +35,7 @@ func Documents(r io.Reader, l Limits) iter.Seq2[Document, error] {
 		switch kind := sniff(head); {
 		case err != nil && !errors.Is(err, io.EOF):
 			o.fail("", err)
-		case kind == xmlFile:
+		case kind == xmlFile, kind == jsonFile:
 			o.give("", limited{b, &o.left})
 		case kind == gzipFile:
 			o.gzip("", b)
@@ -52,6 +54,7 @@ type fileKind int
 const (
 	otherFile fileKind = iota
 	xmlFile
+	jsonFile
 	gzipFile
 	zipFile
 )
@@ -67,8 +70,11 @@ func sniff(head []byte) fileKind {
 		return xmlFile
 	}
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	if bytes.HasPrefix(head, []byte("<")) {
+	switch {
+	case bytes.HasPrefix(head, []byte("<")):
 		return xmlFile
+	case bytes.HasPrefix(head, []byte("{")):
+		return jsonFile
 	}
 	return otherFile
 }
@@ -92,10 +98,13 @@ type opener struct {
 }
 
 func (o *opener) give(name string, r io.Reader) {
-	if !o.done {
-		o.given = true
-		o.done = !o.yield(Document{name, r}, nil)
+	if o.done {
+		return
 	}
+	b := bufio.NewReaderSize(r, 4096)
+	head, _ := b.Peek(64) // an error comes again to whoever reads
+	o.given = true
+	o.done = !o.yield(Document{Name: name, Body: b, JSON: sniff(head) == jsonFile}, nil)
 }
 
 func (o *opener) fail(name string, err error) {

@@ -8,4 +8,5 @@ const (
 	VerdictsDiffer  Code = "MX152" // a receiver's verdict is not what its own report bears out
 
 	ReceiverDisagrees Code = "MX153" // the receiver of a message judged it otherwise
+	SendersRefuseMX   Code = "MX154" // senders could not use TLS with an exchanger
 )

@@ -1,0 +1,74 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mxmove/mxmove/dnsplan/mtasts"
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+func tlsOf(id, domain string, good, failed int) *strings.Reader {
+	return strings.NewReader(fmt.Sprintf(`{"organization-name":"s","report-id":%q,"date-range":{"start-datetime":"2026-11-24T00:00:00Z","end-datetime":"2026-11-24T23:59:59Z"},
+"policies":[{"policy":{"policy-type":"sts","policy-domain":%q},"summary":{"total-successful-session-count":%d,"total-failure-session-count":%d}}]}`, id, domain, good, failed))
+}
+
+func TestTLSReports(t *testing.T) {
+	t.Parallel()
+	book := openBook(t)
+	ours := func(domain string) bool { return domain == "example.org" }
+	for _, tt := range []struct {
+		id, domain string
+		known      bool
+		want       error
+	}{{"1", "example.org", false, nil}, {"1", "example.org", true, nil}, {"2", "example.org", false, nil}, {"3", "example.net", false, errOtherDomain}} {
+		read, err := book.addTLS(t.Context(), tlsOf(tt.id, tt.domain, 4, 1), ours)
+		if !errors.Is(err, tt.want) || read.Known != tt.known {
+			t.Errorf("add %s of %s = %+v, %v, want known %v, %v", tt.id, tt.domain, read, err, tt.known, tt.want)
+		}
+	}
+	if _, err := book.addTLS(t.Context(), strings.NewReader("{}"), ours); !errors.Is(err, mtasts.ErrNotReport) {
+		t.Errorf("add of no report: %v", err)
+	}
+	seen, err := book.tls(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range seen {
+		got = append(got, fmt.Sprintf("%s %q %d", s.Policy, s.Failure, s.Sessions))
+	}
+	if want := []string{`sts "" 8`, `sts "unexplained" 2`}; !slices.Equal(got, want) {
+		t.Errorf("kept %q, want %q", got, want)
+	}
+	if late, err := book.tls(t.Context(), noon.AddDate(0, 1, 0)); err != nil || len(late) != 0 {
+		t.Errorf("after the last report: %v, %v, want none", late, err)
+	}
+}
+
+func TestTLSFindings(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		seen []TLSSeen
+		want finding.Severity // empty: none
+	}{
+		{"nothing", nil, ""},
+		{"delivered", []TLSSeen{{Policy: "sts", Sessions: 9}}, ""},
+		{"failed in clear text", []TLSSeen{{Policy: "no-policy-found", Failure: "starttls-not-supported", Sessions: 1}}, finding.Note},
+		{"failed under a policy", []TLSSeen{{Policy: "sts", Sessions: 9}, {Policy: "tlsa", Failure: "tlsa-invalid", MX: "mx.example.org", Sessions: 1}}, finding.Warn},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			found := tlsFindings(tt.seen)
+			if len(found) > 0 != (tt.want != "") || len(found) == 1 && (found[0].Severity != tt.want || found[0].Code != finding.SendersRefuseMX || len(found[0].Evidence) != 1) {
+				t.Errorf("findings = %+v, want %q", found, tt.want)
+			}
+		})
+	}
+}
