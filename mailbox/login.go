@@ -36,13 +36,18 @@ type LoginResult struct {
 	Messages  int
 	Bytes     int64
 	Pairs     []Pair // nil where the target cannot be asked
+
+	// Signed counts the messages by the key that has signed them; filled with
+	// LoginOptions.Domains from some of the accounts.
+	Signed map[Selector]int
 }
 
 // LoginOptions say how far the first look goes.
 type LoginOptions struct {
-	Inventory  bool    // count the source, and pair the mailboxes
-	TargetOnly bool    // the source is not asked
-	Copy       Options // how the pairs will be made, and how many accounts are looked at at once
+	Inventory  bool     // count the source, and pair the mailboxes
+	Domains    []string // with Inventory: look for their DKIM selectors in the last messages; lower case, without a final dot
+	TargetOnly bool     // the source is not asked
+	Copy       Options  // how the pairs will be made, and how many accounts are looked at at once
 }
 
 // Logins tries every login on both sides, each once, before anything is
@@ -54,6 +59,10 @@ func Logins(ctx context.Context, accounts []Account, o LoginOptions) []LoginResu
 	g.SetLimit(o.Copy.filled().Accounts)
 	for i := range accounts {
 		results[i] = LoginResult{Account: accounts[i].Name, Source: NotMeasured, Target: NotMeasured}
+		o := o
+		if !listens(i, len(accounts)) {
+			o.Domains = nil
+		}
 		g.Go(func() error {
 			look(ctx, &accounts[i], o, &results[i])
 			return nil
@@ -76,9 +85,13 @@ func look(ctx context.Context, a *Account, o LoginOptions, res *LoginResult) {
 	if !o.Inventory || res.Source != OK {
 		return
 	}
-	if err := res.inventory(ctx, &e, a, o.Copy); err != nil {
+	pairs, err := res.inventory(ctx, &e, a, o.Copy)
+	switch {
+	case err != nil:
 		res.Source, res.SourceErr = stateOf(err), err
 		res.fail("source", a.Source, res.Source, err)
+	case len(o.Domains) > 0:
+		res.Signed = listen(ctx, e.source, pairs, o.Domains)
 	}
 }
 
@@ -138,10 +151,10 @@ func (r *LoginResult) fail(which string, s Side, state State, err error) {
 }
 
 // inventory counts the source and pairs its mailboxes.
-func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Options) error {
+func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Options) ([]Pair, error) {
 	mine, err := e.source.Survey(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var theirs imapconn.Listing
 	if r.Target == OK {
@@ -162,10 +175,10 @@ func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Opti
 			continue
 		}
 		if err := r.measure(ctx, e.source, p); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return pairs, nil
 }
 
 // measure counts one mailbox. One that cannot be opened is named and costs

@@ -163,7 +163,11 @@ func (p *Response) fetchHeader(m *Message) error {
 	if errors.Is(err, errOverlong) {
 		return nil
 	}
-	if err == nil && !null {
+	switch {
+	case err != nil || null:
+	case p.want:
+		p.fields = bytes.Clone(s)
+	default:
 		m.Header, m.Named = Fingerprint(s), Named(s)
 	}
 	return err

@@ -34,6 +34,9 @@ type Response struct {
 	seg []byte // rest of the line up to the next literal
 	lit *Literal
 	gap bool // nothing stood between the last literal and its line end
+
+	fields []byte // chosen header fields, where they are wanted
+	want   bool   // they are
 }
 
 // IsStatus reports whether the response is OK, NO, BAD, BYE or PREAUTH.
