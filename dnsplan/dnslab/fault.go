@@ -19,6 +19,7 @@ const (
 	Lame     Kind = "lame"     // an empty answer without authority
 	Truncate Kind = "truncate" // over UDP, an empty answer with TC
 	Ignore   Kind = "ignore"   // an update gets NOERROR and has no effect
+	Mute     Kind = "mute"     // an update has its effect and gets no answer: over TCP, the connection ends
 )
 
 // A Fault breaks the answers to some messages.

@@ -190,6 +190,10 @@ func (l *Lab) handle(w dns.ResponseWriter, r *dns.Msg) {
 	case signed && w.TsigStatus() != nil:
 		reply.SetRcode(r, dns.RcodeNotAuth)
 		signed = false
+	case q.Update && kind == Mute:
+		l.update(reply, r, signed)
+		_ = w.Close() // the asker finds out by itself
+		return
 	case kind != "" && kind != Ignore:
 		spoil(reply, r, kind)
 	case q.Update && kind == Ignore:

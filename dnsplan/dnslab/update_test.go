@@ -145,3 +145,21 @@ func TestUpdateNeedsTheKey(t *testing.T) {
 		t.Error("the MX is gone")
 	}
 }
+
+func TestMuteUpdateHasItsEffect(t *testing.T) {
+	t.Parallel()
+	l := start(t, dnslab.Options{Keys: []dnslab.Key{key}})
+	l.Break(dnslab.Fault{Kind: dnslab.Mute, Update: true, Times: 1})
+	m := new(dns.Msg)
+	m.SetUpdate("example.org.")
+	m.RemoveRRset(rr(t, "example.org. 0 IN MX 0 ."))
+	m.Insert(rr(t, "example.org. 60 IN MX 1 new.example."))
+	m.SetTsig(key.Name, dns.HmacSHA256, 300, time.Now().Unix())
+	c := dns.Client{Net: "tcp", TsigSecret: map[string]string{key.Name: key.Secret}}
+	if in, _, err := c.ExchangeContext(t.Context(), m, l.Addr()); err == nil {
+		t.Errorf("the update was answered: %v", in)
+	}
+	if got, want := lines(ask(t, l, "example.org.", dns.TypeMX)), "NOERROR / aa / example.org 1 new.example."; got != want {
+		t.Errorf("MX = %s, want %s", got, want)
+	}
+}
