@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,50 @@ func TestInEffect(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTakenBack(t *testing.T) {
+	t.Parallel()
+	lower := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Prepare, Action: dnsplan.Update, Before: mx(86400, "10 old."), After: mx(300, "10 old.")}
+	sw := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Switch, Action: dnsplan.Update, Before: mx(300, "10 old."), After: mx(300, "1 new.")}
+	for _, tt := range []struct {
+		name          string
+		history, want []dnsplan.Change
+	}{
+		{"nothing", nil, nil},
+		{"switched", []dnsplan.Change{lower, sw}, nil},
+		{"switched and undone", []dnsplan.Change{lower, sw, sw.Reverse()}, []dnsplan.Change{sw.Reverse()}},
+		{"undone twice, the first time cut short", []dnsplan.Change{lower, sw, sw.Reverse(), sw.Reverse()}, []dnsplan.Change{sw.Reverse()}},
+		{"undone entirely", []dnsplan.Change{lower, sw, sw.Reverse(), lower.Reverse()}, []dnsplan.Change{lower.Reverse()}},
+		{"undone, and another switch came", []dnsplan.Change{lower, sw, sw.Reverse(), {Zone: "example.org.", Stage: dnsplan.Switch, Before: mx(300, "10 old."), After: mx(300, "1 third.")}}, nil},
+	} {
+		got := takenBack(tt.history)
+		if len(got) != len(tt.want) || len(got) > 0 && !sameChange(got[0], tt.want[0]) {
+			t.Errorf("%s: takenBack = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestRemembered(t *testing.T) {
+	t.Parallel()
+	lower := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Prepare, Action: dnsplan.Update, Before: mx(86400, "10 old."), After: mx(300, "10 old.")}
+	sw := dnsplan.Change{Zone: "example.org.", Stage: dnsplan.Switch, Action: dnsplan.Update, Before: mx(300, "10 old."), After: mx(300, "1 new.")}
+	file := []dnsplan.Change{lower, sw}
+	for _, tt := range []struct {
+		name         string
+		stored, want []dnsplan.Change
+	}{
+		{"all is stored", []dnsplan.Change{lower, sw}, []dnsplan.Change{lower, sw}},
+		{"the switch was cut short", []dnsplan.Change{lower}, []dnsplan.Change{lower, sw}},
+		{"the database is lost", nil, []dnsplan.Change{lower, sw}},
+		{"lost, and undone since", []dnsplan.Change{sw.Reverse(), lower.Reverse()}, []dnsplan.Change{lower, sw, sw.Reverse(), lower.Reverse()}},
+		{"lost, and half undone since", []dnsplan.Change{sw.Reverse()}, []dnsplan.Change{sw, sw.Reverse(), lower}},
+	} {
+		got := remembered(tt.stored, file)
+		if !slices.EqualFunc(got, tt.want, sameChange) {
+			t.Errorf("%s: remembered = %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 

@@ -67,8 +67,14 @@ func startHome(t *testing.T, o lab.Options) *home {
 	if err := d.Write(h.dir); err != nil {
 		t.Fatal(err)
 	}
-	h.o = migrate.Options{
-		Clock: h.clock,
+	h.o = options(h.clock)
+	return h
+}
+
+// options are those of a person who agrees to everything.
+func options(c migrate.Clock) migrate.Options {
+	return migrate.Options{
+		Clock: c,
 		Secret: func(s config.Secret) (string, error) {
 			if text, ok := s.Literal(); ok {
 				return text, nil
@@ -78,7 +84,6 @@ func startHome(t *testing.T, o lab.Options) *home {
 		},
 		Confirm: func(context.Context, migrate.Confirmation) error { return nil },
 	}
-	return h
 }
 
 // open opens the move anew, as each command does.

@@ -11,6 +11,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -85,31 +87,51 @@ func (r *run) goBack(ctx context.Context, phase step.Phase, back []dnsplan.Chang
 	if phase == step.Undone && len(changes) == 0 {
 		return nil
 	}
+	shown, err := r.toBeShown(ctx, changes, dnsplan.Switch, dnsplan.Retire, dnsplan.Harden)
+	if err != nil {
+		return err
+	}
 	s := step.Step{Command: "undo", From: phase, To: step.Undone}
-	if _, err := r.through(ctx, s, func() error { return r.takeBack(ctx, changes) }); err != nil {
+	if _, err := r.through(ctx, s, func() error { return r.takeBack(ctx, changes, shown) }); err != nil {
 		return err
 	}
 	r.say("copying back what arrived in the meantime")
 	return r.reverse(ctx, o)
 }
 
+// toBeShown returns the changes that an undo has to see on every server: those
+// that it publishes, and those of the stages that an earlier try has published.
+func (r *run) toBeShown(ctx context.Context, changes []dnsplan.Change, stages ...dnsplan.Stage) ([]dnsplan.Change, error) {
+	history, err := r.published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := slices.Clone(changes)
+	for _, c := range ofStage(takenBack(history), stages...) {
+		if !slices.ContainsFunc(changes, func(own dnsplan.Change) bool { return sameRRset(own, c) }) {
+			shown = append(shown, c)
+		}
+	}
+	return shown, nil
+}
+
 // takeBack publishes reversed changes. A publisher leaves alone what is
 // already as it was, and refuses what is neither old nor new.
-func (r *run) takeBack(ctx context.Context, changes []dnsplan.Change) error {
+func (r *run) takeBack(ctx context.Context, changes, shown []dnsplan.Change) error {
 	if err := r.publish(ctx, changes); err != nil {
 		return err
 	}
-	if err := r.awaitVisible(ctx, changes); err != nil {
+	if err := r.awaitVisible(ctx, shown); err != nil {
 		return err
 	}
 	for _, s := range dnsplan.Stages {
-		if len(ofStage(changes, s)) > 0 {
+		if len(ofStage(shown, s)) > 0 {
 			if err := r.state.Forget(ctx, seenStage, string(s)); err != nil {
 				return err
 			}
 		}
 	}
-	return r.observe(ctx, undoneKind, "", fmt.Sprint(newTTL(changes)))
+	return r.observe(ctx, undoneKind, "", fmt.Sprint(newTTL(shown)))
 }
 
 // undoneKind is the kind of observation for the time at which every server
@@ -137,26 +159,34 @@ func (r *run) undoPrepare(ctx context.Context, o UndoOptions) error {
 		return err
 	}
 	changes := reversed(applied)
-	if len(changes) == 0 {
+	phase, err := r.phase(ctx)
+	if err != nil {
+		return err
+	}
+	cut, err := r.cutShort(ctx, undoAll)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 && phase == step.Undone && !cut {
 		r.say("nothing is left to take back")
 		return nil
 	}
 	if err := r.drain(ctx, o); err != nil {
 		return err
 	}
-	if err := r.confirm(ctx, "undo --all", changes); err != nil {
+	if err := r.confirm(ctx, undoAll, changes); err != nil {
 		return err
 	}
-	phase, err := r.phase(ctx)
+	shown, err := r.toBeShown(ctx, changes, dnsplan.Stages...)
 	if err != nil {
 		return err
 	}
-	s := step.Step{Command: "undo --all", From: phase, To: step.Undone}
+	s := step.Step{Command: undoAll, From: phase, To: step.Undone}
 	_, err = r.through(ctx, s, func() error {
 		if err := r.publish(ctx, changes); err != nil {
 			return err
 		}
-		if err := r.awaitVisible(ctx, changes); err != nil {
+		if err := r.awaitVisible(ctx, shown); err != nil {
 			return err
 		}
 		return r.state.Forget(ctx, seenStage, string(dnsplan.Prepare))
@@ -164,37 +194,77 @@ func (r *run) undoPrepare(ctx context.Context, o UndoOptions) error {
 	return err
 }
 
+// undoAll is the name of the step that takes the prepare stage back.
+const undoAll = "undo --all"
+
+// cutShort reports whether the last step of a command did not reach its end.
+func (r *run) cutShort(ctx context.Context, command string) (bool, error) {
+	steps, err := r.state.Steps(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range slices.Backward(steps) {
+		if s.Command == command {
+			return s.Outcome != state.Done, nil
+		}
+	}
+	return false, nil
+}
+
 // drain waits until the new MX has left the caches and the target has been
-// quiet, if the MX was ever switched. A long wait is left to the caller.
+// quiet, if the MX was ever switched, and carries back what still arrives. It
+// ends with a look that began after all that: what came before the look was
+// carried back by it. A long wait is left to the caller.
 func (r *run) drain(ctx context.Context, o UndoOptions) error {
 	back, switched, err := r.state.Latest(ctx, undoneKind, "")
 	if err != nil || !switched {
 		return err
 	}
+	for said := (time.Time{}); ; {
+		end, err := r.drained(ctx, back)
+		if err != nil {
+			return err
+		}
+		wait := end.Sub(r.o.Clock.Now())
+		if wait > lookFor {
+			return &LaterError{What: "the old MX is back; the prepare stage stays until the target's mail has drained", After: end}
+		}
+		if wait > 0 && !end.Equal(said) {
+			r.say("waiting %s until the target's mail has drained", span(wait))
+			said = end
+		}
+		if err := r.o.Clock.Sleep(ctx, max(0, min(wait, r.Config.Policy.Sweep))); err != nil {
+			return err
+		}
+		if closed(o.Stop) {
+			return mailbox.ErrStopped
+		}
+		began := r.o.Clock.Now()
+		if err := r.reverse(ctx, o); err != nil {
+			return err
+		}
+		if end, err = r.drained(ctx, back); err != nil || !began.Before(end) {
+			return err
+		}
+	}
+}
+
+// drained returns when the target's mail will have drained, as far as is
+// known: what still arrives there puts it off.
+func (r *run) drained(ctx context.Context, back state.Observation) (time.Time, error) {
 	late, _, err := r.state.Latest(ctx, lateKind, "target")
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	var ttl uint32
 	if _, err := fmt.Sscan(back.Value, &ttl); err != nil {
-		return fmt.Errorf("observation %s of %s: %w", undoneKind, stamp(back.At), err)
+		return time.Time{}, fmt.Errorf("observation %s of %s: %w", undoneKind, stamp(back.At), err)
 	}
 	end := back.At.Add(time.Duration(ttl) * time.Second)
 	if quiet := slices.MaxFunc([]time.Time{back.At, late.At}, time.Time.Compare).Add(r.Config.Policy.Quiet); quiet.After(end) {
 		end = quiet
 	}
-	now := r.o.Clock.Now()
-	switch {
-	case !now.Before(end):
-		return nil
-	case end.Sub(now) > lookFor:
-		return &LaterError{What: "the old MX is back; the prepare stage stays until the target's mail has drained", After: end}
-	}
-	r.say("waiting %s until the target's mail has drained", span(end.Sub(now)))
-	if err := r.o.Clock.Sleep(ctx, end.Sub(now)); err != nil {
-		return err
-	}
-	return r.reverse(ctx, o)
+	return end, nil
 }
 
 // inverted turns explicit pairs round. Where two source mailboxes were poured
