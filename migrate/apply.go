@@ -168,8 +168,8 @@ func (r *run) awaitVisible(ctx context.Context, changes []dnsplan.Change) error 
 	}
 }
 
-// moved compares the live zones with what the plan expects before a stage,
-// asking every authoritative server.
+// moved compares the live zones with what the plan expects before a stage.
+// Every authoritative server has to answer.
 func (r *run) moved(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage) ([]dnsplan.Difference, error) {
 	p, _, err := r.provider()
 	if err != nil {
@@ -185,6 +185,9 @@ func (r *run) moved(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage)
 	}
 	var ds []dnsplan.Difference
 	for _, v := range views {
+		if err := r.answered(ctx, v.zone.Origin); err != nil {
+			return nil, err
+		}
 		for _, d := range dnsplan.Stale(plan, stage, v.zone) {
 			if !slices.ContainsFunc(ds, func(o dnsplan.Difference) bool { return o.Key == d.Key }) {
 				ds = append(ds, d)
@@ -192,6 +195,21 @@ func (r *run) moved(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage)
 		}
 	}
 	return ds, nil
+}
+
+// answered refuses a zone of which a server does not answer: what the world
+// hears from that one is not known, and a change would be half done until it
+// is well again. A transfer asks one server alone.
+func (r *run) answered(ctx context.Context, zone string) error {
+	client, err := r.client()
+	if err != nil {
+		return err
+	}
+	v, err := client.Visible(ctx, zone, nil)
+	if err != nil || v.All() {
+		return err
+	}
+	return &LaterError{What: "nothing was changed, since not every authoritative server answers: " + r.lagging(ctx, v)}
 }
 
 // stale returns the error for a plan that the zone has moved away from.
