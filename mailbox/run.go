@@ -17,15 +17,16 @@ type run struct {
 	o       Options
 	journal *journal.Journal
 	memory  *semaphore.Weighted // octets of messages in flight
-	began   time.Time
-	bytes   atomic.Int64 // octets sent so far
+	began   time.Time           // by Options.Now
+	started time.Time           // by the machine's own clock, which never jumps
+	bytes   atomic.Int64        // octets sent so far
 
 	mu sync.Mutex // held while Options.Events or the list of refused ones is called
 }
 
 func newRun(c *Copier, o Options) *run {
 	o = o.filled()
-	return &run{o: o, journal: c.Journal, memory: semaphore.NewWeighted(o.Memory), began: o.Now()}
+	return &run{o: o, journal: c.Journal, memory: semaphore.NewWeighted(o.Memory), began: o.Now(), started: time.Now()}
 }
 
 // spent says why no further batch may begin, nil while one may.

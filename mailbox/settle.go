@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -32,7 +33,7 @@ func (d *delta) settle(ctx context.Context) error {
 	// second one, later and over another connection, has to agree that a
 	// message is not there before it is sent again.
 	if s.open(doubted) > 0 && !d.o.DryRun {
-		if err := d.wait(ctx, d.o.Settle); err != nil {
+		if err := d.wait(ctx, d.patience(intents)); err != nil {
 			return err
 		}
 		if err := d.ends.freshTarget(ctx); err != nil {
@@ -49,6 +50,19 @@ func (d *delta) settle(ctx context.Context) error {
 		return err
 	}
 	return s.conclude(ctx)
+}
+
+// patience is how long to wait before the second look. What an earlier process
+// left in doubt was sent over connections that died with it, before this run
+// began: all mailboxes share one wait. A connection of this run's own may have
+// died a moment ago.
+func (d *delta) patience(intents []journal.Intent) time.Duration {
+	for _, in := range intents {
+		if !in.Made.Before(d.began) {
+			return d.o.Settle
+		}
+	}
+	return max(0, d.o.Settle-time.Since(d.started))
 }
 
 // settling is one decision about what is at the target.

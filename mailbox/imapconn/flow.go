@@ -168,10 +168,10 @@ func (s *session) pipeline(ctx context.Context, h handler, commands []string) er
 
 // A Visit opens one mailbox and lists some of it.
 type Visit struct {
-	Name    string   // wire name
-	Write   bool     // opened by SELECT; a Source does not let that out
-	Set     wire.Set // what is listed; empty: nothing
-	Bare    bool     // by its UIDs alone, which costs the server next to nothing
+	Name  string   // wire name
+	Write bool     // opened by SELECT; a Source does not let that out
+	Set   wire.Set // what is listed; empty: nothing
+	Bare  bool     // by its UIDs alone, which costs the server next to nothing
 
 	// Each is called for every message as Fetch does it; with Set it must be
 	// there. It may have been called although Err is set in the end.
