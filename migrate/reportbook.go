@@ -113,73 +113,83 @@ func (b reportBook) add(ctx context.Context, doc io.Reader, now time.Time, ours 
 	return read, err
 }
 
+// errKnown ends the reading of a report that is in the book already.
+var errKnown = errors.New("the report is known")
+
 func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ours func(string) bool) (ReportRead, error) {
 	read := ReportRead{Notes: []string{}}
 	var id int64
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) + 1 FROM report`).Scan(&id); err != nil {
 		return read, stateError{fmt.Errorf("number of the report: %w", err)}
 	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO report_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (report, source_ip, header_from, dkim_domain, dkim_selector, dkim_result, spf_domain, spf_result,
-			disposition, dkim_aligned, spf_aligned, differs)
-		DO UPDATE SET messages = report_row.messages + excluded.messages`)
-	if err != nil {
-		return read, stateError{fmt.Errorf("rows of a report: %w", err)}
-	}
-	defer insert.Close()
+	sink, first := &rowSink{tx: tx, report: id, counts: make(map[rowKey]int64)}, true
 	r, err := dmarc.ReadReport(doc, dmarc.Limits{}, func(r *dmarc.Report, row dmarc.Row) error {
-		read.Messages += row.Count
-		if _, err := insert.ExecContext(ctx, values(id, r, row)...); err != nil {
-			return stateError{fmt.Errorf("row of a report: %w", err)}
+		if first {
+			// Receivers name the report before its rows, which spares reading a
+			// large one again. Where they do not, the end will tell.
+			if err := known(ctx, tx, r.ReportKey); err != nil {
+				return err
+			}
+			first = false
 		}
-		return nil
+		read.Messages += row.Count
+		return sink.add(ctx, keyOf(r, row), row.Count)
 	})
 	read.Org, read.ID, read.Domain, read.Begin, read.End, read.Rows = r.Org, r.ID, r.Domain, r.Begin, r.End, r.Rows
 	read.Notes = append(read.Notes, r.Notes...)
+	if err == nil && !ours(r.Domain) {
+		err = fmt.Errorf("%w: %s", errOtherDomain, r.Domain)
+	}
+	if err == nil {
+		err = known(ctx, tx, r.ReportKey)
+	}
+	if errors.Is(err, errKnown) {
+		return recount(ctx, tx, read)
+	}
+	if err == nil {
+		err = sink.flush(ctx)
+	}
 	if err != nil {
 		return read, err
 	}
-	if !ours(r.Domain) {
-		return read, fmt.Errorf("%w: %s", errOtherDomain, r.Domain)
-	}
-	notes, err := json.Marshal(read.Notes)
+	return read, insertReport(ctx, tx, id, r, read.Notes, now)
+}
+
+func insertReport(ctx context.Context, tx *sql.Tx, id int64, r dmarc.Report, notes []string, now time.Time) error {
+	text, err := json.Marshal(notes)
 	if err != nil {
-		return read, fmt.Errorf("notes of a report: %w", err)
+		return fmt.Errorf("notes of a report: %w", err)
 	}
-	kept, err := tx.ExecContext(ctx, `INSERT INTO report (id, org, domain, report_id, begins, ends, email, notes, taken)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (org, domain, report_id, begins, ends) DO NOTHING`,
-		id, r.Org, r.Domain, r.ID, r.Begin.Unix(), r.End.Unix(), r.Email, string(notes), now.UTC().Format(time.RFC3339))
+	if _, err := tx.ExecContext(ctx, `INSERT INTO report (id, org, domain, report_id, begins, ends, email, notes, taken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, r.Org, r.Domain, r.ID, r.Begin.Unix(), r.End.Unix(), r.Email, string(text), now.UTC().Format(time.RFC3339)); err != nil {
+		return stateError{fmt.Errorf("keep a report: %w", err)}
+	}
+	return nil
+}
+
+const sameReport = `org = ? AND domain = ? AND report_id = ? AND begins = ? AND ends = ?`
+
+// known returns errKnown for a report that is in the book.
+func known(ctx context.Context, tx *sql.Tx, k dmarc.ReportKey) error {
+	var n int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM report WHERE `+sameReport, k.Org, k.Domain, k.ID, k.Begin.Unix(), k.End.Unix()).Scan(&n); err != nil {
+		return stateError{fmt.Errorf("look for a report: %w", err)}
+	}
+	if n > 0 {
+		return errKnown
+	}
+	return nil
+}
+
+// recount fills in what the book has of a report that was read before.
+func recount(ctx context.Context, tx *sql.Tx, read ReportRead) (ReportRead, error) {
+	read.Known = true
+	err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(messages), 0) FROM report_row WHERE report = (SELECT id FROM report WHERE `+sameReport+`)`,
+		read.Org, read.Domain, read.ID, read.Begin.Unix(), read.End.Unix()).Scan(&read.Rows, &read.Messages)
 	if err != nil {
-		return read, stateError{fmt.Errorf("keep a report: %w", err)}
+		return read, stateError{fmt.Errorf("look for a report: %w", err)}
 	}
-	n, err := kept.RowsAffected()
-	if err != nil {
-		return read, stateError{fmt.Errorf("keep a report: %w", err)}
-	}
-	read.Known = n == 0
 	return read, nil
-}
-
-// values are the columns of a row. The receiver's verdict counts, whatever the
-// identifiers say; that they disagree is remembered beside it. What a receiver
-// found by the tree walk cannot be held against the public suffix list.
-func values(report int64, r *dmarc.Report, row dmarc.Row) []any {
-	differs := r.Recompute(&row, dmarc.SuffixOrg) != row.Aligned() && r.Published.Discovery != "treewalk"
-	key, envelope := row.Chief(), dmarc.Identifier{}
-	if n := len(row.Senders); n > 0 {
-		envelope = row.Senders[n-1]
-	}
-	return []any{
-		report, row.Source.String(), row.From, key.Domain, key.Selector, key.Result, envelope.Domain, envelope.Result,
-		row.Disposition, flag(row.DKIM == "pass"), flag(row.SPF == "pass"), flag(differs), row.Count,
-	}
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // A sentRow is one row of a report with the report's period.
@@ -211,16 +221,15 @@ func (b reportBook) known(ctx context.Context, tables int) (bool, error) {
 	return err == nil && version >= tables, err
 }
 
-// each calls fn for every row of the reports that end after a time, the oldest
-// report first. Fn must not use the database.
+// each calls fn for every row of the reports that end after a time, in no
+// order. Fn must not use the database.
 func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow)) error {
 	if ok, err := b.known(ctx, 2); err != nil || !ok {
 		return err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT org, domain, begins, ends, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
 			dkim_aligned, spf_aligned, differs, disposition, messages
-		FROM report JOIN report_row ON report_row.report = report.id WHERE ends >= ?
-		ORDER BY begins, id, source_ip, header_from, dkim_domain, dkim_selector`, since.Unix())
+		FROM report JOIN report_row ON report_row.report = report.id WHERE ends >= ?`, since.Unix())
 	if err != nil {
 		return fmt.Errorf("rows of the reports: %w", err)
 	}

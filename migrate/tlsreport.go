@@ -67,7 +67,7 @@ func (b reportBook) keepTLS(ctx context.Context, read ReportRead, rows map[TLSSe
 	if err != nil {
 		return read, stateError{fmt.Errorf("keep a TLS report: %w", err)}
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to take back
+	defer func() { _ = tx.Rollback() }() // after a commit there is nothing to take back
 	var n int
 	const same = `SELECT count(*) FROM report_tls WHERE org = ? AND report_id = ? AND begins = ? AND ends = ?`
 	if err := tx.QueryRowContext(ctx, same, read.Org, read.ID, read.Begin.Unix(), read.End.Unix()).Scan(&n); err != nil {

@@ -201,6 +201,10 @@ func (d *reportReader) pop() error {
 	switch name {
 	case "feedback":
 		d.ended = true
+	case "date_range":
+		// A caller wants to know which report it is before the rows come.
+		d.report.Begin, _ = reportTime(d.begin)
+		d.report.End, _ = reportTime(d.end)
 	case "record":
 		return d.give()
 	case "reason":
