@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -19,14 +22,33 @@ type carrier struct {
 	mu sync.Mutex // guards result.Findings
 }
 
-// carry copies the account and fills the result in.
-func (c *carrier) carry(ctx context.Context) {
+// stale is how long an account that is ready to be copied may wait for its
+// turn: servers end what lies idle, and its lists grow old.
+const stale = 30 * time.Second
+
+// carry copies the account and fills the result in. While it waits for its
+// turn it has connected and looked already, which over a long line takes
+// longer than copying a small account.
+func (c *carrier) carry(ctx context.Context, turn *semaphore.Weighted) {
 	e := &ends{account: c.account}
 	defer e.close()
 	pairs, err := c.prepare(ctx, e)
 	if err != nil {
 		c.result.Err = err
 		return
+	}
+	began := time.Now()
+	if turn.Acquire(ctx, 1) != nil {
+		c.result.Err = context.Cause(ctx)
+		return
+	}
+	defer turn.Release(1)
+	if time.Since(began) > stale {
+		e.close()
+		if pairs, err = c.prepare(ctx, e); err != nil {
+			c.result.Err = err
+			return
+		}
 	}
 	c.result.Mailboxes = make([]MailboxResult, len(pairs))
 	if err := c.copyAll(ctx, e, pairs); err != nil {

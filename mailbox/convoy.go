@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -22,16 +25,39 @@ type convoy struct {
 	*carrier
 	ends   *ends
 	deltas []*delta
+	room   *semaphore.Weighted // octets of its own messages in flight
+}
+
+// acquire takes room for octets, in the convoy and in the run. Without wait it
+// returns nothing where there is no room now.
+func (v *convoy) acquire(ctx context.Context, octets int64, wait bool) (release func(), err error) {
+	mine := min(octets, convoyOctets)
+	if !wait {
+		if !v.room.TryAcquire(mine) {
+			return nil, nil
+		}
+	} else if v.room.Acquire(ctx, mine) != nil {
+		return nil, context.Cause(ctx)
+	}
+	shared, err := v.run.acquire(ctx, octets, wait)
+	if shared == nil {
+		v.room.Release(mine)
+		return nil, err
+	}
+	return sync.OnceFunc(func() {
+		shared()
+		v.room.Release(mine)
+	}), nil
 }
 
 // once makes one attempt at some mailboxes, and returns what kept each from
 // being finished.
 func (c *carrier) once(ctx context.Context, e *ends, pairs []Pair, results []*MailboxResult) []error {
-	v := &convoy{carrier: c, ends: e}
+	v := &convoy{carrier: c, ends: e, room: semaphore.NewWeighted(convoyOctets)}
 	for i, p := range pairs {
 		v.deltas = append(v.deltas, &delta{carrier: c, ends: e, pair: p, res: results[i], sentNow: make(map[imap.UID]bool)})
 	}
-	fatal := v.run(ctx)
+	fatal := v.travel(ctx)
 	errs := make([]error, len(pairs))
 	for i, d := range v.deltas {
 		if errs[i] = d.err; errs[i] == nil && !d.ended {
@@ -51,9 +77,9 @@ func (c *carrier) once(ctx context.Context, e *ends, pairs []Pair, results []*Ma
 	return errs
 }
 
-// run does everything. Its error is what ended the convoy as a whole; what
+// travel does everything. Its error is what ended the convoy as a whole; what
 // concerns one mailbox stands there.
-func (v *convoy) run(ctx context.Context) error {
+func (v *convoy) travel(ctx context.Context) error {
 	if err := v.ends.open(ctx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -81,13 +82,14 @@ func (c *Copier) Copy(ctx context.Context, accounts []Account) (Result, error) {
 	r := newRun(c, c.Options)
 	res := Result{Accounts: make([]AccountResult, len(accounts))}
 	var g errgroup.Group
-	g.SetLimit(r.o.Accounts)
+	g.SetLimit(2 * r.o.Accounts) // half of them only prepare themselves
+	turn := semaphore.NewWeighted(int64(r.o.Accounts))
 	for i := range accounts {
 		result := &res.Accounts[i]
 		result.Account = accounts[i].Name
 		g.Go(func() error {
 			if result.Err = r.spent(ctx); result.Err == nil {
-				(&carrier{run: r, account: &accounts[i], result: result}).carry(ctx)
+				(&carrier{run: r, account: &accounts[i], result: result}).carry(ctx, turn)
 			}
 			return nil
 		})

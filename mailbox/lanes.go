@@ -49,7 +49,7 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error 
 				return nil
 			}
 			for jobs := range queue {
-				c.travel(ctx, e, pairs, jobs)
+				c.together(ctx, e, pairs, jobs)
 			}
 			return nil
 		})
@@ -115,8 +115,8 @@ func (c *carrier) convoys(pairs []Pair, jobs [][]int) (lanes int, all [][][]int)
 	return min(lanes, len(all)), all
 }
 
-// travel copies the mailboxes of a convoy.
-func (c *carrier) travel(ctx context.Context, e *ends, pairs []Pair, jobs [][]int) {
+// together copies the mailboxes of a convoy.
+func (c *carrier) together(ctx context.Context, e *ends, pairs []Pair, jobs [][]int) {
 	var places []int
 	for _, job := range jobs {
 		if len(job) == 1 {

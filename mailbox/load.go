@@ -30,6 +30,10 @@ const (
 	// streamHead is how much of it is, for the fingerprint.
 	streamHead = 1 << 20
 
+	// convoyOctets is how much of a convoy may be in memory at once: more than
+	// a fast and long line holds is only waiting there.
+	convoyOctets = 16 << 20
+
 	// overhead is what a message costs beside its octets.
 	overhead = 1 << 10
 )

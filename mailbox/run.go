@@ -17,9 +17,9 @@ type run struct {
 	o       Options
 	journal *journal.Journal
 	memory  *semaphore.Weighted // octets of messages in flight
-	began   time.Time           // by Options.Now
-	started time.Time           // by the machine's own clock, which never jumps
-	bytes   atomic.Int64        // octets sent so far
+	began   time.Time    // by Options.Now
+	started time.Time    // by the machine's own clock, which never jumps
+	bytes   atomic.Int64 // octets sent so far
 
 	mu sync.Mutex // held while Options.Events or the list of refused ones is called
 }
@@ -68,10 +68,10 @@ func (r *run) acquire(ctx context.Context, octets int64, wait bool) (release fun
 		if !r.memory.TryAcquire(octets) {
 			return nil, nil
 		}
-	} else if err := r.memory.Acquire(ctx, octets); err != nil {
+	} else if r.memory.Acquire(ctx, octets) != nil {
 		return nil, context.Cause(ctx)
 	}
-	return sync.OnceFunc(func() { r.memory.Release(octets) }), nil
+	return func() { r.memory.Release(octets) }, nil
 }
 
 // wait waits for d, or for the end of ctx or of the run.
