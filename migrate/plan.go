@@ -85,19 +85,16 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 			return Document{}, err
 		}
 	}
-	plan, inputs, err := r.build(ctx, p, o)
+	s, err := r.build(ctx, p, o)
 	if err != nil {
 		return Document{}, err
 	}
-	if drift != nil {
-		plan.Findings = append(plan.Findings, *drift)
-	}
-	doc := Document{Document: plan.Document(), Accounts: []AccountState{}, Reputation: []probe.Mark{}}
-	for _, in := range inputs {
-		doc.Zones = append(doc.Zones, in.Now)
-	}
-	if err := r.askAround(ctx, p, o, accounts, inputs, &doc); err != nil {
+	doc, err := r.askAround(ctx, p, o, accounts, s)
+	if err != nil {
 		return doc, err
+	}
+	if drift != nil {
+		doc.Findings = append(doc.Findings, *drift)
 	}
 	if !o.DNSOnly {
 		if err := r.surveyAddresses(ctx, p, phase, &doc); err != nil {
@@ -117,88 +114,52 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	return doc, r.keep(ctx, phase, p, doc)
 }
 
-// build takes the snapshots and makes the plan of the DNS side from them.
-func (r *run) build(ctx context.Context, p *provider.Provider, o PlanOptions) (dnsplan.Plan, []dnsplan.Input, error) {
-	views, err := r.look(ctx, p, lens{offline: o.Offline})
-	if err != nil {
-		return dnsplan.Plan{}, nil, err
-	}
-	applied, err := r.applied(ctx)
-	if err != nil {
-		return dnsplan.Plan{}, nil, err
-	}
-	var inputs []dnsplan.Input
-	var found []finding.Finding
-	for _, v := range views {
-		in := dnsplan.Input{Domain: v.domain, Provider: p, Vars: r.vars(v.domain), Now: v.zone, Applied: applied, TTLFloor: v.floor}
-		if in.Origin, err = r.origin(v, applied); err != nil {
-			return dnsplan.Plan{}, nil, err
-		}
-		if !o.Offline {
-			client, err := r.client()
-			if err != nil {
-				return dnsplan.Plan{}, nil, err
-			}
-			in.Lookup = lookup(ctx, client)
-		}
-		if err := r.hearPolicy(ctx, &in, o); err != nil {
-			return dnsplan.Plan{}, nil, err
-		}
-		inputs, found = append(inputs, in), append(found, v.findings...)
-		if !o.DNSOnly {
-			if err := r.saveSnapshot(v); err != nil {
-				return dnsplan.Plan{}, nil, err
-			}
-		}
-	}
-	plan, err := dnsplan.Build(inputs, r.o.Clock.Now())
-	if missing, ok := errors.AsType[*provider.VariableError](err); ok {
-		return plan, nil, &config.Error{File: r.Config.File, Text: missing.Error(), Fix: "mxmove providers " + p.Name + " explains each variable", Err: err}
-	}
-	plan.Findings = append(plan.Findings, found...)
-	return plan, inputs, err
-}
-
-func (r *run) saveSnapshot(v view) error {
-	data, err := json.Marshal(v.zone)
-	if err != nil {
-		return fmt.Errorf("snapshot of %s: %w", v.zone.Origin, err)
-	}
-	return r.state.SaveSnapshot(v.zone.Origin, data)
-}
-
 // askAround asks the accounts how they stand and the world what it thinks of
 // the old server, both at once: one waits for mail servers, the other for DNS.
-func (r *run) askAround(ctx context.Context, p *provider.Provider, o PlanOptions, accounts []mailbox.Account, inputs []dnsplan.Input, doc *Document) error {
+// The mail of the accounts may name DKIM keys that the snapshot has missed.
+func (r *run) askAround(ctx context.Context, p *provider.Provider, o PlanOptions, accounts []mailbox.Account, s sight) (Document, error) {
+	doc := Document{Document: s.plan.Document(), Accounts: []AccountState{}, Reputation: []probe.Mark{}}
 	var g errgroup.Group
 	if !o.Offline {
 		g.Go(func() (err error) {
-			doc.Reputation, err = r.reputation(ctx, inputs)
+			doc.Reputation, err = r.reputation(ctx, s.inputs)
 			return err
 		})
 	}
-	var err error
+	var logins []mailbox.LoginResult
 	if !o.DNSOnly {
-		err = r.survey(ctx, p, accounts, doc)
+		logins = mailbox.Logins(ctx, accounts, mailbox.LoginOptions{Inventory: true, Domains: probed(s.inputs), Copy: r.copyOptions(p)})
 	}
-	if err := errors.Join(err, g.Wait()); err != nil {
-		return err
+	if err := errors.Join(g.Wait(), context.Cause(ctx)); err != nil {
+		return doc, err
 	}
+	s, err := r.lookAgain(ctx, p, unheard(mailbox.Selectors(logins), s.inputs), s)
+	if err != nil {
+		return doc, err
+	}
+	doc.Document = s.plan.Document()
+	for _, v := range s.views {
+		doc.Zones = append(doc.Zones, v.zone)
+		if !o.DNSOnly {
+			if err := r.saveSnapshot(v); err != nil {
+				return doc, err
+			}
+		}
+	}
+	doc.survey(logins)
 	doc.Findings = append(doc.Findings, probe.ReputationFindings(doc.Reputation)...)
-	return context.Cause(ctx)
+	return doc, nil
 }
 
-// survey tries every login, counts what there is to copy, and adds what the
-// mailboxes' names will meet.
-func (r *run) survey(ctx context.Context, p *provider.Provider, accounts []mailbox.Account, doc *Document) error {
-	for _, l := range mailbox.Logins(ctx, accounts, mailbox.LoginOptions{Inventory: true, Copy: r.copyOptions(p)}) {
+// survey adds how the accounts stand, and what the mailboxes' names will meet.
+func (doc *Document) survey(logins []mailbox.LoginResult) {
+	for _, l := range logins {
 		doc.Accounts = append(doc.Accounts, AccountState{
 			Address: l.Account, Messages: l.Messages, Bytes: max(l.Bytes, 0), Mailboxes: l.Mailboxes,
 			Source: l.Source, Target: l.Target, SourceErr: l.SourceErr, TargetErr: l.TargetErr,
 		})
 		doc.Findings = append(doc.Findings, l.Findings...)
 	}
-	return context.Cause(ctx)
 }
 
 func summary(doc Document) dnsplan.Summary {
