@@ -91,7 +91,10 @@ func (c *carrier) prepareOnce(ctx context.Context, e *ends) ([]Pair, error) {
 	if c.o.DryRun {
 		return pairs, nil
 	}
-	return pairs, c.create(ctx, e.target, pairs)
+	if err := c.create(ctx, e.target, pairs); err != nil {
+		return nil, err
+	}
+	return pairs, c.follow(ctx, e, pairs)
 }
 
 // lister is what listing needs of either side.

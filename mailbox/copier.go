@@ -34,6 +34,7 @@ type AccountResult struct {
 	Tally     Tally // the sum of the mailboxes
 	Sent      int   // messages sent by this run; with DryRun: that would be sent
 	Bytes     int64
+	Moved     int // copies of ours that followed their message to another mailbox
 	Findings  []finding.Finding
 	Err       error // why the account could not be finished; nil when it was
 }

@@ -25,6 +25,16 @@ const (
 	DeletedSkip   Deleted = "skip"   // left out, and counted as skipped
 )
 
+// Gone says what becomes of a copy whose message was moved or deleted at the
+// source before the switch.
+type Gone string
+
+// What becomes of such a copy.
+const (
+	GoneFollow Gone = "follow" // our own, untouched copy moves along, or to Trash; also the meaning of ""
+	GoneKeep   Gone = "keep"   // it stays where it is
+)
+
 // Options say how accounts are copied. The zero value copies everything, as a
 // move does before its switch.
 type Options struct {
@@ -34,6 +44,7 @@ type Options struct {
 
 	Exclude   []string                    // mailboxes left out: special uses such as \Trash, or names as people see them
 	Deleted   Deleted                     // what becomes of messages flagged \Deleted
+	Gone      Gone                        // what becomes of copies whose message has gone from the source
 	Mailboxes map[string]string           // explicit pairs, source to target, as people see the names
 	Names     map[imap.MailboxAttr]string // the provider's names of special mailboxes, where its list does not tell
 	Reserved  []string                    // names that the provider does not let anybody create

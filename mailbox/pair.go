@@ -27,6 +27,7 @@ type Pair struct {
 
 	sourceStatus, targetStatus wire.Status   // what was told along with the list
 	rest                       *journal.Rest // how the pair was left, nil when there was more to do
+	followValidity             uint32        // of the source, when it was glanced at
 }
 
 // A Rule says what decided where a mailbox goes.

@@ -17,9 +17,9 @@ type run struct {
 	o       Options
 	journal *journal.Journal
 	memory  *semaphore.Weighted // octets of messages in flight
-	began   time.Time    // by Options.Now
-	started time.Time    // by the machine's own clock, which never jumps
-	bytes   atomic.Int64 // octets sent so far
+	began   time.Time           // by Options.Now
+	started time.Time           // by the machine's own clock, which never jumps
+	bytes   atomic.Int64        // octets sent so far
 
 	mu sync.Mutex // held while Options.Events or the list of refused ones is called
 }

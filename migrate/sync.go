@@ -168,7 +168,7 @@ func (r *run) copyOptions(p *provider.Provider) mailbox.Options {
 	s := r.Config.Sync
 	o := mailbox.Options{
 		Connections: s.Connections, Accounts: s.Accounts, Memory: s.Memory,
-		Exclude: s.Exclude, Deleted: mailbox.Deleted(s.Deleted), Mailboxes: s.Mailboxes,
+		Exclude: s.Exclude, Deleted: mailbox.Deleted(s.Deleted), Gone: mailbox.Gone(s.Gone), Mailboxes: s.Mailboxes,
 		Refused: r.state.RefusedDir(), Events: r.forward, Log: r.o.Log, Now: r.o.Clock.Now,
 	}
 	if e := r.Config.Target.IMAP; e == nil || e.Host == p.IMAP.Host {

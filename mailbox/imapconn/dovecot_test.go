@@ -317,8 +317,8 @@ func dovecotFetch(t *testing.T, s *imapconn.Source, uids []imap.UID, bodies []st
 }
 
 func dovecotMove(t *testing.T, c *imapconn.Target, s *imapconn.Source, uids []imap.UID) {
-	if err := c.Move(t.Context(), uids, "Archive.2019"); err != nil {
-		t.Fatal(err)
+	if validity, places, err := c.Move(t.Context(), uids, "Archive.2019"); err != nil || validity == 0 || len(places) != len(uids) {
+		t.Fatalf("Move() = %d, %v, %v", validity, places, err)
 	}
 	st, err := s.Status(t.Context(), "Archive.2019")
 	if err != nil || st.Messages == nil || *st.Messages != 1 {

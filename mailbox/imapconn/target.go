@@ -73,17 +73,32 @@ func (t *Target) Store(ctx context.Context, uids []imap.UID, add bool, flags []i
 
 // Move moves messages of the selected mailbox to another, by its wire name.
 // Only UID MOVE does it; without MOVE there is no way that never expunges, and
-// the answer is ErrNoMove.
-func (t *Target) Move(ctx context.Context, uids []imap.UID, name string) error {
+// the answer is ErrNoMove. It gives the UIDVALIDITY of the other mailbox and
+// the new UIDs by the old ones, where the server names them (COPYUID).
+func (t *Target) Move(ctx context.Context, uids []imap.UID, name string) (validity uint32, places map[imap.UID]imap.UID, err error) {
 	if !t.caps.Has("MOVE") && !t.caps.Has("IMAP4REV2") {
-		return fmt.Errorf("move to %s: %w", show(name), ErrNoMove)
+		return 0, nil, fmt.Errorf("move to %s: %w", show(name), ErrNoMove)
+	}
+	places = make(map[imap.UID]imap.UID)
+	take := func(p *wire.Response) error {
+		if p.Code == "COPYUID" {
+			if v, from, to, ok := wire.CopyUID(p.Args, len(uids)); ok {
+				validity = v
+				for i := range from {
+					places[from[i]] = to[i]
+				}
+			}
+		}
+		return nil
 	}
 	for _, part := range wire.SetOf(uids...).Split(wire.MaxSet) {
-		if _, err := t.run(ctx, nil, text("UID MOVE "+part.String()+" "), str(name)); err != nil {
-			return fmt.Errorf("move to %s: %w", show(name), err)
+		p, err := t.run(ctx, take, text("UID MOVE "+part.String()+" "), str(name))
+		if err != nil {
+			return 0, nil, fmt.Errorf("move to %s: %w", show(name), err)
 		}
+		_ = take(p) // never fails
 	}
-	return nil
+	return validity, places, nil
 }
 
 // Close closes both connections.

@@ -81,10 +81,10 @@ func TestStore(t *testing.T) {
 func TestMove(t *testing.T) {
 	t.Parallel()
 	c := target(t, func(p *peer) {
-		p.answer(`UID MOVE 5 "Trash"`, "", "OK done")
+		p.answer(`UID MOVE 5 "Trash"`, "* OK [COPYUID 9 5 71] moved\r\n", "OK done")
 	})
-	if err := c.Move(t.Context(), []imap.UID{5}, "Trash"); err != nil {
-		t.Errorf("Move() = %v", err)
+	if validity, places, err := c.Move(t.Context(), []imap.UID{5}, "Trash"); err != nil || validity != 9 || places[5] != 71 {
+		t.Errorf("Move() = %d, %v, %v", validity, places, err)
 	}
 	e := serve(t, func(p *peer) {
 		p.send("* PREAUTH hello\r\n")
@@ -97,7 +97,7 @@ func TestMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := without.Move(t.Context(), []imap.UID{5}, "Trash"); !errors.Is(err, imapconn.ErrNoMove) {
+	if _, _, err := without.Move(t.Context(), []imap.UID{5}, "Trash"); !errors.Is(err, imapconn.ErrNoMove) {
 		t.Errorf("Move() without MOVE = %v, want ErrNoMove", err)
 	}
 	_ = without.Close()

@@ -231,3 +231,20 @@ func AppendUID(args string) (validity uint32, uids Set, ok bool) {
 	}
 	return uint32(n), uids, true
 }
+
+// CopyUID reads the arguments of a COPYUID code (RFC 4315): the UIDVALIDITY of
+// the destination, and the old and new UIDs, at most limit, in one order.
+func CopyUID(args string, limit int) (validity uint32, from, to []imap.UID, ok bool) {
+	f := strings.Fields(args)
+	if len(f) != 3 {
+		return 0, nil, nil, false
+	}
+	validity, old, ok := AppendUID(f[0] + " " + f[1])
+	fresh, ok2 := ParseSet(f[2])
+	if !ok || !ok2 {
+		return 0, nil, nil, false
+	}
+	from, ok = old.UIDs(limit)
+	to, ok2 = fresh.UIDs(limit)
+	return validity, from, to, ok && ok2 && len(from) == len(to)
+}

@@ -1,0 +1,6 @@
+package finding
+
+// What came to light while mailboxes were copied.
+const (
+	TooManyGone Code = "MX160" // more messages have gone from a mailbox than is followed in one run
+)
