@@ -22,7 +22,7 @@ import (
 
 // A lab is two servers with one account on each, and the state of a move.
 type lab struct {
-	t              *testing.T
+	t              testing.TB
 	source, target *imaplab.Server
 	from, to       *imaplab.Account
 	account        mailbox.Account
@@ -32,7 +32,7 @@ type lab struct {
 
 // start starts a source with "." and a prefix, as Courier and older Dovecots
 // have it, and a target with "/".
-func start(t *testing.T, source, target imaplab.Options) *lab {
+func start(t testing.TB, source, target imaplab.Options) *lab {
 	t.Helper()
 	if source.Delim == 0 {
 		source.Delim, source.Prefix = '.', "INBOX."
@@ -49,7 +49,7 @@ func start(t *testing.T, source, target imaplab.Options) *lab {
 	return l
 }
 
-func serve(t *testing.T, o imaplab.Options) *imaplab.Server {
+func serve(t testing.TB, o imaplab.Options) *imaplab.Server {
 	t.Helper()
 	s, err := imaplab.Start(o)
 	if err != nil {
@@ -72,7 +72,7 @@ func (l *lab) copier() *mailbox.Copier {
 	return &mailbox.Copier{Journal: openJournal(l.t, l.state), Options: l.options}
 }
 
-func openJournal(t *testing.T, path string) *journal.Journal {
+func openJournal(t testing.TB, path string) *journal.Journal {
 	t.Helper()
 	db, err := openDB(path)
 	if err != nil {
@@ -127,7 +127,7 @@ func appends(s *imaplab.Server) int {
 }
 
 // deliver puts messages into a mailbox of an account.
-func deliver(t *testing.T, a *imaplab.Account, name string, ms ...imaplab.Message) []imap.UID {
+func deliver(t testing.TB, a *imaplab.Account, name string, ms ...imaplab.Message) []imap.UID {
 	t.Helper()
 	var uids []imap.UID
 	for _, m := range ms {
