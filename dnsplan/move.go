@@ -234,7 +234,23 @@ func (m *move) edited(k zone.Key, why string) {
 // find adds a finding about the domain. One that is there already gets the
 // further evidence.
 func (m *move) find(sev finding.Severity, code finding.Code, text, fix string, evidence ...string) {
-	m.findAbout(strings.TrimSuffix(m.domain, "."), sev, code, text, fix, evidence...)
+	m.findAbout(m.subject(), sev, code, text, fix, evidence...)
+}
+
+// subject is the domain as people write it.
+func (m *move) subject() string { return strings.TrimSuffix(m.domain, ".") }
+
+// findFrom adds a finding that, where it blocks, does so from a stage on.
+func (m *move) findFrom(stage Stage, sev finding.Severity, code finding.Code, text, fix string, evidence ...string) {
+	m.find(sev, code, text, fix, evidence...)
+	if sev != finding.Block {
+		return
+	}
+	for i, f := range m.findings {
+		if f.Code == code && f.Text == text && f.Subject == m.subject() {
+			m.findings[i].Stage = string(stage)
+		}
+	}
 }
 
 // maxEvidence bounds what a hostile zone can put on a screen.

@@ -4,6 +4,7 @@
 package dnsplan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mxmove/mxmove/dnsplan/zone"
@@ -23,6 +24,14 @@ const (
 
 // Stages lists all stages in their order.
 var Stages = []Stage{Prepare, Switch, Retire, Harden}
+
+// Refuses reports whether a finding keeps a stage from being published. One
+// that blocks from a stage on lets the earlier ones pass; a stage that this
+// program does not know refuses everything.
+func (s Stage) Refuses(f finding.Finding) bool {
+	from := slices.Index(Stages, Stage(f.Stage))
+	return f.Severity == finding.Block && slices.Index(Stages, s) >= from
+}
 
 // An Action is what a change does to its RRset.
 type Action string

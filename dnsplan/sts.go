@@ -70,12 +70,14 @@ func (m *move) lookHosts(p mtasts.Policy) {
 	}
 	name := "_mta-sts." + m.domain
 	if len(refused) > 0 {
-		m.find(sev, finding.STSRefusesNewMX, fmt.Sprintf("the MTA-STS policy (mode %s) does not list the new exchanges: senders that keep to it will not deliver to them", p.Mode),
+		// Prepare does not bring mail to them, and is what tells senders of a
+		// mended policy.
+		m.findFrom(Switch, sev, finding.STSRefusesNewMX, fmt.Sprintf("the MTA-STS policy (mode %s) does not list the new exchanges: senders that keep to it will not deliver to them", p.Mode),
 			"add them to the policy beside the old ones, then plan again: prepare gives "+name+" a new id", refused...)
 	}
 	old := m.oldHosts()
 	if gone := refuses(p, old); m.moving && len(gone) > 0 {
-		m.find(sev, finding.STSRefusesNewMX, fmt.Sprintf("the MTA-STS policy (mode %s) does not list the exchanges of today: senders that keep to it do not deliver until the switch", p.Mode),
+		m.findFrom(Switch, sev, finding.STSRefusesNewMX, fmt.Sprintf("the MTA-STS policy (mode %s) does not list the exchanges of today: senders that keep to it do not deliver until the switch", p.Mode),
 			"put them back beside the new ones until the switch is over", gone...)
 	}
 	if !m.moving && m.moved && p.Mode != mtasts.None {
@@ -202,7 +204,7 @@ func (m *move) lookPolicyHost() {
 	if m.moving {
 		sev = finding.Warn
 	}
-	m.find(sev, finding.STSHostOld, "the MTA-STS policy is served by the old mail server: when that goes, senders keep the policy that they have",
+	m.findFrom(Retire, sev, finding.STSHostOld, "the MTA-STS policy is served by the old mail server: when that goes, senders keep the policy that they have",
 		"move "+name+" to a web server that stays before the old server is shut down", name+" "+addrs[i].String())
 	if caa := m.get(m.domain, dns.TypeCAA); caa != nil {
 		m.find(finding.Note, finding.CAARestricts, "the certificate of the new policy host has to come from an authority that the CAA records of the domain allow",

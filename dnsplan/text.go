@@ -278,6 +278,9 @@ func (t printer) finding(f finding.Finding, all bool) {
 	for _, e := range f.Evidence {
 		t.line("%s  %s", indent, short(e))
 	}
+	if f.Stage != "" && f.Severity == finding.Block {
+		t.line("%s  refused from %s on; what comes before may be published", indent, ascii(f.Stage))
+	}
 	if f.Fix != "" {
 		t.line("%s  fix: %s", indent, ascii(f.Fix))
 	}

@@ -140,7 +140,7 @@ func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Find
 	if err != nil {
 		return nil, nil, err
 	}
-	results := append(cutoverGates(facts), findingGates(otherThanAddresses(found))...)
+	results := append(cutoverGates(facts), findingGates(dnsplan.Switch, otherThanAddresses(found))...)
 	addresses, err := r.addressGates(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/zone"
+	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -30,7 +31,7 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 	if phase != step.Settled && phase != step.Closed {
 		return &PhaseError{Command: "close", Phase: phase, Fix: "mxmove watch settles a move that was switched"}
 	}
-	plan, _, err := r.loadPlan(planFile)
+	plan, doc, err := r.loadPlan(planFile)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 		r.say("nothing is left to publish")
 		return nil
 	}
-	results, taken, err := r.closeGates(ctx, plan, stage)
+	results, taken, err := r.closeGates(ctx, plan, stage, doc.Findings)
 	if err != nil {
 		return err
 	}
@@ -97,8 +98,10 @@ func inForce(changes, applied []dnsplan.Change) bool {
 	return true
 }
 
-// closeGates asks what has to hold before anything of the old server goes.
-func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage) ([]step.Result, []step.Acceptance, error) {
+// closeGates asks what has to hold before anything of the old server goes. Of
+// the plan's findings only those count that name their stage: the others spoke
+// before the switch.
+func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage, found []finding.Finding) ([]step.Result, []step.Acceptance, error) {
 	f, err := r.quietFacts(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -112,6 +115,8 @@ func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.S
 		return nil, nil, err
 	}
 	results := []step.Result{clockGate(f), quietGate(f), balanceGate(f), rrsetGate(f), reportsGate(heard)}
+	named := slices.DeleteFunc(slices.Clone(found), func(f finding.Finding) bool { return f.Stage == "" })
+	results = append(results, findingGates(stage, named)...)
 	taken, err := r.tried(ctx, "close", results)
 	return results, taken, err
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -169,4 +170,46 @@ func TestPolicyIsRemembered(t *testing.T) {
 	if got := codesOf(plan()); got != "" {
 		t.Errorf("after prepare: findings %s", got)
 	}
+}
+
+// TestPolicyHoldsBackTheSwitchAlone prepares under a policy that lacks the new
+// exchanges: plan refuses, prepare does not, the switch does.
+func TestPolicyHoldsBackTheSwitchAlone(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, lab.Options{Messages: 1, Attachment: 1 << 10, TTL: 1})
+	policy := servePolicy(t, h)
+	old := policyText
+	policy.Store(&old)
+	doc, err := h.open(t).Plan(t.Context(), migrate.PlanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusedFor := func(what string, err error, want bool) {
+		t.Helper()
+		codes := ""
+		if gate, ok := errors.AsType[*migrate.GateError](err); ok {
+			for _, r := range gate.Refused() {
+				codes += string(r.Code) + " "
+			}
+		}
+		if strings.Contains(codes, string(finding.STSRefusesNewMX)) != want {
+			t.Errorf("%s = %v (refused for %q), want it refused for the policy: %v", what, err, codes, want)
+		}
+	}
+	refusedFor("plan", h.open(t).Blocked(doc), true)
+	if err := h.open(t).Prepare(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.open(t).Sync(t.Context(), migrate.SyncOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.jump(8 * 24 * time.Hour)
+	refusedFor("cutover", h.open(t).Cutover(t.Context(), migrate.CutoverOptions{}), true)
+
+	both := policyText + "mx: *.provider.example\n"
+	policy.Store(&both)
+	if _, err := h.open(t).Plan(t.Context(), migrate.PlanOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	refusedFor("cutover with the policy mended", h.open(t).Cutover(t.Context(), migrate.CutoverOptions{}), false)
 }

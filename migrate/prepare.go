@@ -63,7 +63,7 @@ func (r *run) before(ctx context.Context, command string, plan dnsplan.Plan, sta
 	if err != nil {
 		return nil, nil, err
 	}
-	results := append([]step.Result{clockGate(Facts{Now: r.o.Clock.Now(), Newest: newest})}, findingGates(otherThanAddresses(found))...)
+	results := append([]step.Result{clockGate(Facts{Now: r.o.Clock.Now(), Newest: newest})}, findingGates(stage, otherThanAddresses(found))...)
 	taken, err := r.tried(ctx, command, results)
 	if err != nil {
 		return results, taken, err
@@ -174,11 +174,12 @@ func (r *run) confirm(ctx context.Context, command string, changes []dnsplan.Cha
 	return r.o.Confirm(ctx, Confirmation{Command: command, Domain: r.Config.Domain, Text: text.String()})
 }
 
-// findingGates makes a gate of every finding that blocks.
-func findingGates(found []finding.Finding) []step.Result {
+// findingGates makes a gate of every finding that keeps a stage from being
+// published.
+func findingGates(stage dnsplan.Stage, found []finding.Finding) []step.Result {
 	var results []step.Result
 	for _, f := range found {
-		if f.Severity == finding.Block {
+		if stage.Refuses(f) {
 			r := refuse("plan", f.Code, f.Text, f.Fix, f.Evidence...)
 			r.Subject = f.Subject
 			results = append(results, r)

@@ -85,7 +85,7 @@ func (m *Move) advance(ctx context.Context, phase step.Phase, o RunOptions) erro
 		if err := m.show(doc); err != nil {
 			return err
 		}
-		return m.Blocked(doc)
+		return m.blocked(doc, dnsplan.Prepare)
 	case step.Planned:
 		return m.Prepare(ctx, "")
 	case step.Prepared:
@@ -125,9 +125,13 @@ func (m *Move) show(doc Document) error {
 	return nil
 }
 
-// Blocked refuses a plan with findings that block, unless they are accepted.
-func (m *Move) Blocked(doc Document) error {
-	results := findingGates(doc.Findings)
+// Blocked refuses a plan with findings that block a stage, whichever it is,
+// unless they are accepted.
+func (m *Move) Blocked(doc Document) error { return m.blocked(doc, dnsplan.Harden) }
+
+// blocked refuses a plan with findings that block up to a stage.
+func (m *Move) blocked(doc Document, stage dnsplan.Stage) error {
+	results := findingGates(stage, doc.Findings)
 	accept(results, m.o.Accept, m.o.Clock.Now())
 	if refusal := (&GateError{Step: "plan", Results: results}); len(refusal.Refused()) > 0 {
 		return refusal

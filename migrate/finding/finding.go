@@ -26,4 +26,9 @@ type Finding struct {
 	Text     string   `json:"text"`     // one sentence
 	Evidence []string `json:"evidence"` // what was seen, word for word; never nil in JSON
 	Fix      string   `json:"fix"`      // what to do about it
+
+	// Stage is the stage from which on a Block refuses, as prepare, switch,
+	// retire or harden; empty: it refuses every stage. What an earlier stage
+	// has to mend must not keep it from being published.
+	Stage string `json:"stage,omitempty"`
 }
