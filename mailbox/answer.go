@@ -14,6 +14,7 @@ func (w *writer) receive(ctx context.Context) error {
 	answer, err := w.lane.Receive(ctx)
 	f := w.flights[0]
 	if err != nil {
+		w.lost(ctx)
 		return fmt.Errorf("append %s uid %d: %w", clean(f.load.d.pair.Target), f.load.messages[f.places[0]].UID, err)
 	}
 	w.flights = w.flights[1:]
@@ -35,6 +36,19 @@ func (w *writer) receive(ctx context.Context) error {
 		return nil
 	}
 	return w.finish(ctx, l)
+}
+
+// lost suspects what was on its way first when the connection was lost.
+func (w *writer) lost(ctx context.Context) {
+	if len(w.flights) == 0 || w.ends.target.Alive() {
+		return
+	}
+	f := w.flights[0]
+	var ms []Message
+	for _, i := range f.places {
+		ms = append(ms, f.load.messages[i])
+	}
+	f.load.d.suspect(ctx, ms, false)
 }
 
 // finish notes what became of a load, durably, and decides about what was
@@ -117,6 +131,7 @@ func (w *writer) succeeded(l *load, place int) {
 		d.res.Keywords[keyword]++
 	}
 	d.sentNow[m.UID] = true
+	d.passed.Store(true)
 	d.res.Sent++
 	d.res.Bytes += m.Size
 }

@@ -112,7 +112,7 @@ func (d *delta) recopy(ctx context.Context) error {
 	})
 	d.runs = kept
 	refused := d.refusals
-	d.refusals = nil
+	d.refusals = make(map[imap.UID]journal.Refusal)
 	if d.o.DryRun {
 		return nil
 	}

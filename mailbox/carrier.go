@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
@@ -19,7 +21,10 @@ type carrier struct {
 	account *Account
 	result  *AccountResult
 
-	mu sync.Mutex // guards result.Findings
+	passed atomic.Bool // some message of this run is at the target
+
+	mu        sync.Mutex // guards result.Findings and suspected
+	suspected map[string]map[imap.UID]suspicion
 }
 
 // stale is how long an account that is ready to be copied may wait for its

@@ -55,7 +55,9 @@ func (v *convoy) acquire(ctx context.Context, octets int64, wait bool) (release 
 func (c *carrier) once(ctx context.Context, e *ends, pairs []Pair, results []*MailboxResult) []error {
 	v := &convoy{carrier: c, ends: e, room: semaphore.NewWeighted(convoyOctets)}
 	for i, p := range pairs {
-		v.deltas = append(v.deltas, &delta{carrier: c, ends: e, pair: p, res: results[i], sentNow: make(map[imap.UID]bool)})
+		v.deltas = append(v.deltas, &delta{
+			carrier: c, ends: e, pair: p, res: results[i], sentNow: make(map[imap.UID]bool), suspected: c.suspects(p),
+		})
 	}
 	fatal := v.travel(ctx)
 	errs := make([]error, len(pairs))

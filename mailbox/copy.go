@@ -71,18 +71,21 @@ func (c *carrier) attempt(p Pair, what string, err error) error {
 // sent to its end has an error, or is halted where the convoy has one.
 func (v *convoy) send(ctx context.Context) error {
 	f := &feeder{convoy: v}
+	var last []batch
 	for _, d := range v.deltas {
 		if d.err != nil {
 			continue
 		}
 		d.sending = d.todo()
-		for _, ms := range batches(d.sending) {
-			f.todo = append(f.todo, batch{d, ms})
+		plain, alone := d.sorted(ctx, d.sending)
+		for _, ms := range batches(plain) {
+			f.todo = append(f.todo, batch{d: d, messages: ms})
+		}
+		for _, m := range alone {
+			last = append(last, batch{d: d, messages: []Message{m}, alone: true})
 		}
 	}
-	if len(f.todo) == 0 {
-		return nil
-	}
+	f.todo = append(f.todo, last...)
 	loads, quit := make(chan *load), make(chan struct{})
 	f.loads, f.quit = loads, quit
 	var g errgroup.Group
@@ -226,7 +229,7 @@ func (w *writer) next(loads <-chan *load) (l *load, more bool) {
 	return l, more
 }
 
-// begin writes the intent down and sends a load.
+// begin sends a load, unless nothing more is to be sent.
 func (w *writer) begin(ctx context.Context, l *load) error {
 	if w.stop == nil {
 		w.stop = w.spent(ctx)
@@ -235,6 +238,33 @@ func (w *writer) begin(ctx context.Context, l *load) error {
 		w.drop(l)
 		return nil
 	}
+	if l.alone {
+		return w.beginAlone(ctx, l)
+	}
+	return w.send(ctx, l)
+}
+
+// beginAlone sends a message over which a connection was lost: nothing else is
+// on its way meanwhile.
+func (w *writer) beginAlone(ctx context.Context, l *load) error {
+	for len(w.flights) > 0 {
+		if err := w.receive(ctx); err != nil {
+			return err
+		}
+	}
+	if err := w.send(ctx, l); err != nil {
+		return err
+	}
+	for len(w.flights) > 0 {
+		if err := w.receive(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send writes the intent down and sends a load.
+func (w *writer) send(ctx context.Context, l *load) error {
 	commands, err := w.commands(ctx, l)
 	if err != nil || len(commands) == 0 {
 		return err
@@ -313,6 +343,7 @@ func (w *writer) append(ctx context.Context, l *load, places []int) error {
 	}
 	w.flights = append(w.flights, flight{l, places})
 	if err := w.lane.Append(ctx, l.d.pair.TargetWire, items); err != nil {
+		w.lost(ctx)
 		return fmt.Errorf("append %s uid %d: %w", clean(l.d.pair.Target), l.messages[places[0]].UID, err)
 	}
 	if l.stream != nil {

@@ -41,7 +41,8 @@ type delta struct {
 	seenFrom             imap.UID          // from which UID on; 0: not listed
 	sentNow              map[imap.UID]bool // by this attempt
 	sending              []Message         // by this attempt
-	rejects              int               // messages refused by this attempt
+	suspected            map[imap.UID]suspicion
+	rejects              int // messages refused by this attempt
 
 	fail      error       // why nothing more is sent; the writer's
 	unreadErr error       // why nothing more is read; the reader's

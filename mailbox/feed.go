@@ -22,12 +22,14 @@ type feeder struct {
 	quit  <-chan struct{} // closed when the writer has given up
 	todo  []batch
 	left  []batch // what an OK left out, to be asked for alone
+	asked []batch // under way, oldest first
 }
 
 // A batch is what is fetched by one command.
 type batch struct {
 	d        *delta
 	messages []Message
+	alone    bool // nothing else may be on its way with it
 }
 
 // errQuit tells the reader that the writer has given up, for a reason of its
@@ -44,6 +46,9 @@ func (f *feeder) read(ctx context.Context) error {
 	}
 	if errors.Is(err, errQuit) {
 		return nil
+	}
+	if err != nil && len(f.asked) > 0 && !f.ends.source.Alive() {
+		f.asked[0].d.suspect(ctx, f.asked[0].messages, true)
 	}
 	return err
 }
@@ -67,6 +72,9 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 	default:
 	}
 	b := f.todo[0]
+	if !idle && (b.alone || len(f.asked) > 0 && f.asked[0].alone) {
+		return nil, nil
+	}
 	release, err := f.acquire(ctx, weight(b.messages), idle)
 	if release == nil || err != nil {
 		return nil, err
@@ -78,6 +86,7 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 // request is the question for a batch.
 func (f *feeder) request(b batch, release func()) *imapconn.Request {
 	r := &imapconn.Request{Mailbox: b.d.pair.SourceWire, Validity: b.d.source.UIDValidity, UIDs: ids(b.messages)}
+	f.asked = append(f.asked, b)
 	if len(b.messages) == 1 && b.messages[0].Size >= streamed {
 		f.stream(r, b, release)
 		return r
@@ -89,12 +98,13 @@ func (f *feeder) request(b batch, release func()) *imapconn.Request {
 	in := lane.NewBatch(octets)
 	r.Body = in.Take
 	r.Done = func(err error) error {
+		f.asked = f.asked[1:]
 		if err != nil {
 			release()
 			b.d.unread(err)
 			return nil
 		}
-		l := &load{d: b.d, release: release}
+		l := &load{d: b.d, alone: b.alone, release: release}
 		for _, m := range b.messages {
 			if body, ok := in.Bodies[m.UID]; ok {
 				l.add(m, body)
@@ -102,7 +112,7 @@ func (f *feeder) request(b batch, release func()) *imapconn.Request {
 				if slices.Contains(in.Large, m.UID) {
 					m.Size = max(m.Size, streamed) // larger than it was listed
 				}
-				f.left = append(f.left, batch{b.d, []Message{m}})
+				f.left = append(f.left, batch{b.d, []Message{m}, b.alone})
 			}
 		}
 		if len(l.messages) == 0 {
@@ -141,7 +151,7 @@ func (f *feeder) stream(r *imapconn.Request, b batch, release func()) {
 		}
 		s := new(stream)
 		s.r, s.w = io.Pipe()
-		if err := f.hand(&load{d: b.d, messages: []Message{m}, stream: s, release: release}); err != nil {
+		if err := f.hand(&load{d: b.d, alone: b.alone, messages: []Message{m}, stream: s, release: release}); err != nil {
 			return err
 		}
 		_, err := io.Copy(s.w, io.MultiReader(bytes.NewReader(head), body))
@@ -152,6 +162,7 @@ func (f *feeder) stream(r *imapconn.Request, b batch, release func()) {
 		return err
 	}
 	r.Done = func(err error) error {
+		f.asked = f.asked[1:]
 		if !came {
 			release()
 		}

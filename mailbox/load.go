@@ -47,6 +47,7 @@ type load struct {
 	release  func()   // gives the room in memory back
 
 	single bool // each message is a command of its own, since the batch was refused
+	alone  bool // nothing else may be on its way with it
 	bare   bool // keywords are left away, since the message was refused with them
 
 	intent  int64
@@ -174,7 +175,7 @@ func (l *load) item(i int, flags []imap.Flag) lane.Item {
 // part is a load of the refused messages, to be sent again on their own. It
 // takes over the room in memory.
 func (l *load) part(places []int, bare bool) *load {
-	p := &load{d: l.d, single: true, bare: bare, release: l.release}
+	p := &load{d: l.d, single: true, alone: l.alone, bare: bare, release: l.release}
 	for _, i := range places {
 		p.messages = append(p.messages, l.messages[i])
 		p.octets = append(p.octets, l.octets[i])

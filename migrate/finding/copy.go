@@ -2,5 +2,6 @@ package finding
 
 // What came to light while mailboxes were copied.
 const (
-	TooManyGone Code = "MX160" // more messages have gone from a mailbox than is followed in one run
+	TooManyGone     Code = "MX160" // more messages have gone from a mailbox than is followed in one run
+	MessageIsolated Code = "MX161" // a connection is lost whenever a message is fetched or sent
 )

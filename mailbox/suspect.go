@@ -1,0 +1,84 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/migrate/finding"
+)
+
+// strikes is how often a connection may be lost over a message that travels
+// alone before the message is given up.
+const strikes = 2
+
+// A suspicion is what is held against a message that was on its way when a
+// connection was lost.
+type suspicion struct {
+	read, written int // connections lost while it was alone on its way
+}
+
+// suspects returns what is held against the messages of a mailbox.
+func (c *carrier) suspects(p Pair) map[imap.UID]suspicion {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.suspected == nil {
+		c.suspected = make(map[string]map[imap.UID]suspicion)
+	}
+	if c.suspected[p.SourceWire] == nil {
+		c.suspected[p.SourceWire] = make(map[imap.UID]suspicion)
+	}
+	return c.suspected[p.SourceWire]
+}
+
+// suspect notes messages over which the source's or the target's connection
+// was lost. The next attempt sends each of them alone, after all others.
+func (d *delta) suspect(ctx context.Context, ms []Message, reading bool) {
+	if ctx.Err() != nil {
+		return // it was we who ended it
+	}
+	for _, m := range ms {
+		s := d.suspected[m.UID]
+		if _, alone := d.suspected[m.UID]; alone || len(ms) == 1 && len(d.sending) == 1 {
+			if reading {
+				s.read++
+			} else {
+				s.written++
+			}
+		}
+		d.suspected[m.UID] = s
+	}
+}
+
+// sorted parts what is to be sent: what goes in batches, what goes alone, and
+// what is given up. A message is to blame only where others of the account got
+// through: a server that takes nothing at all has another trouble.
+func (d *delta) sorted(ctx context.Context, todo []Message) (plain, alone []Message) {
+	for _, m := range todo {
+		s, suspected := d.suspected[m.UID]
+		switch {
+		case s.read >= strikes && d.passed.Load():
+			d.gone, d.silent = append(d.gone, m.UID), append(d.silent, m.UID)
+			d.name(m, "the source closes the connection whenever it is fetched", "the message is in doubt; repair it at the old server, then run mxmove sync again")
+		case s.written >= strikes && d.passed.Load():
+			d.unkept = append(d.unkept, refusal{m, "the target closes the connection whenever it is sent"})
+			d.name(m, "the target closes the connection whenever it is sent", "hand the file to its owner, or run mxmove sync --recopy-missing later")
+		case suspected:
+			alone = append(alone, m)
+		default:
+			plain = append(plain, m)
+		}
+	}
+	return plain, alone
+}
+
+// name tells which message it is that ends connections.
+func (d *delta) name(m Message, what, fix string) {
+	d.note(finding.Finding{
+		Severity: finding.Warn, Code: finding.MessageIsolated, Subject: d.account.Name + " " + d.pair.Source,
+		Text:     fmt.Sprintf("the message with UID %d (%d octets) is left out of the copy: %s", m.UID, m.Size, what),
+		Evidence: []string{fmt.Sprintf("the connection was lost %d times over it alone", strikes)},
+		Fix:      fix,
+	})
+}
