@@ -130,7 +130,7 @@ func (d *demo) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := dnsplan.Text(d.app.term.out, plan, dnsplan.TextOptions{}); err != nil {
+	if err := d.app.printChanges(plan, dnsplan.TextOptions{}); err != nil {
 		return err
 	}
 	printAccounts(d.app.term.out, doc.Accounts)

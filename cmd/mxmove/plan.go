@@ -99,7 +99,7 @@ func (a *app) printPlan(cmd *cobra.Command, m *migrate.Move, doc migrate.Documen
 	if err != nil {
 		return err
 	}
-	if err := dnsplan.Text(a.term.out, plan, dnsplan.TextOptions{Why: a.verbose}); err != nil {
+	if err := a.printChanges(plan, dnsplan.TextOptions{Why: a.verbose}); err != nil {
 		return err
 	}
 	if a.verbose {
