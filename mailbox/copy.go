@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/emersion/go-imap/v2"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/lane"
 	"github.com/mxmove/mxmove/mailbox/journal"
@@ -64,80 +61,6 @@ func (c *carrier) attempt(p Pair, what string, err error) error {
 		Fix: "give it another target under sync.mailboxes, or make it by hand",
 	})
 	return nil
-}
-
-// send copies messages: one goroutine reads from the source, one writes to
-// the target, and what lies between is bounded by octets. What could not be
-// sent to its end has an error, or is halted where the convoy has one.
-func (v *convoy) send(ctx context.Context) error {
-	f := &feeder{convoy: v}
-	var last []batch
-	for _, d := range v.deltas {
-		if d.err != nil {
-			continue
-		}
-		d.sending = d.todo()
-		plain, alone := d.sorted(ctx, d.sending)
-		for _, ms := range batches(plain) {
-			f.todo = append(f.todo, batch{d: d, messages: ms})
-		}
-		for _, m := range alone {
-			last = append(last, batch{d: d, messages: []Message{m}, alone: true})
-		}
-	}
-	f.todo = append(f.todo, last...)
-	loads, quit := make(chan *load), make(chan struct{})
-	f.loads, f.quit = loads, quit
-	var g errgroup.Group
-	var readErr, writeErr error
-	g.Go(func() error {
-		readErr = f.read(ctx)
-		return nil
-	})
-	g.Go(func() error {
-		defer close(quit)
-		writeErr = v.writeAll(ctx, loads)
-		return nil
-	})
-	_ = g.Wait() // both errors are kept apart
-	for _, d := range v.deltas {
-		d.arrived()
-	}
-	if writeErr == nil {
-		writeErr = readErr
-	}
-	if writeErr != nil && !early(writeErr) {
-		return writeErr
-	}
-	if err := v.each(func(d *delta) error { return d.keepStreamed(ctx) }); err != nil {
-		return err
-	}
-	return writeErr
-}
-
-// arrived decides whether everything of the mailbox has got through.
-func (d *delta) arrived() {
-	gone := make(map[imap.UID]bool, len(d.gone))
-	for _, uid := range d.gone {
-		gone[uid] = true
-	}
-	unkept := make(map[imap.UID]bool, len(d.unkept))
-	for _, r := range d.unkept {
-		unkept[r.message.UID] = true
-	}
-	d.list = slices.DeleteFunc(d.list, func(m Message) bool { return gone[m.UID] })
-	for _, err := range []error{d.fail, d.unreadErr} {
-		if d.err == nil {
-			d.err = err
-		}
-	}
-	for _, m := range d.sending {
-		_, refused := d.refusals[m.UID]
-		if !d.sentNow[m.UID] && !refused && !gone[m.UID] && !unkept[m.UID] {
-			d.halted = true
-		}
-	}
-	d.sending = nil
 }
 
 // A writer sends loads to the target and notes what became of them.

@@ -80,15 +80,15 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 		return nil, err
 	}
 	f.todo = f.todo[1:]
-	return f.request(b, release), nil
+	return f.request(ctx, b, release), nil
 }
 
 // request is the question for a batch.
-func (f *feeder) request(b batch, release func()) *imapconn.Request {
+func (f *feeder) request(ctx context.Context, b batch, release func()) *imapconn.Request {
 	r := &imapconn.Request{Mailbox: b.d.pair.SourceWire, Validity: b.d.source.UIDValidity, UIDs: ids(b.messages)}
 	f.asked = append(f.asked, b)
 	if len(b.messages) == 1 && b.messages[0].Size >= streamed {
-		f.stream(r, b, release)
+		f.stream(ctx, r, b, release)
 		return r
 	}
 	var octets int64
@@ -96,7 +96,7 @@ func (f *feeder) request(b batch, release func()) *imapconn.Request {
 		octets += m.Size
 	}
 	in := lane.NewBatch(octets)
-	r.Body = in.Take
+	r.Body = func(uid imap.UID, size int64, body io.Reader) error { return in.Take(uid, size, f.limit(ctx, body)) }
 	r.Done = func(err error) error {
 		f.asked = f.asked[1:]
 		if err != nil {
@@ -136,10 +136,11 @@ func (f *feeder) hand(l *load) error {
 
 // stream lets a large message flow from one connection to the other. Its head
 // is taken first, since the intent needs the fingerprint.
-func (f *feeder) stream(r *imapconn.Request, b batch, release func()) {
+func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b batch, release func()) {
 	m, came := b.messages[0], false
 	r.Body = func(_ imap.UID, size int64, body io.Reader) error {
 		came = true
+		body = f.limit(ctx, body)
 		head := make([]byte, min(size, streamHead))
 		if _, err := io.ReadFull(body, head); err != nil {
 			release()
@@ -201,7 +202,7 @@ func (f *feeder) alone(ctx context.Context, b batch) error {
 			return nil, nil
 		}
 		asked = true
-		return f.request(b, release), nil
+		return f.request(ctx, b, release), nil
 	})
 	out := f.left
 	if f.left = again; err != nil {

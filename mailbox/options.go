@@ -64,6 +64,8 @@ type Options struct {
 	// target, and what was refused.
 	RecopyMissing bool
 
+	Bandwidth int64 // octets of messages in a second, all accounts together; 0: not bounded
+
 	DryRun   bool          // read both sides, say what would be sent, change nothing
 	MaxTime  time.Duration // no batch is begun after this time: ErrLimit; 0: no limit
 	MaxBytes int64         // no batch is begun after so many octets: ErrLimit; 0: no limit

@@ -21,12 +21,18 @@ type run struct {
 	started time.Time           // by the machine's own clock, which never jumps
 	bytes   atomic.Int64        // octets sent so far
 
+	bandwidth *bandwidth // nil: not bounded
+
 	mu sync.Mutex // held while Options.Events or the list of refused ones is called
 }
 
 func newRun(c *Copier, o Options) *run {
 	o = o.filled()
-	return &run{o: o, journal: c.Journal, memory: semaphore.NewWeighted(o.Memory), began: o.Now(), started: time.Now()}
+	r := &run{o: o, journal: c.Journal, memory: semaphore.NewWeighted(o.Memory), began: o.Now(), started: time.Now()}
+	if o.Bandwidth > 0 {
+		r.bandwidth = &bandwidth{octets: o.Bandwidth}
+	}
+	return r
 }
 
 // spent says why no further batch may begin, nil while one may.

@@ -23,6 +23,7 @@ type SyncOptions struct {
 	Accounts      []string // addresses or users; none: all
 	MaxTime       time.Duration
 	MaxBytes      int64
+	Bandwidth     int64 // octets in a second; 0: not bounded
 	RecopyMissing bool
 	Stop          <-chan struct{} // closed: finish what is in flight, then stop
 }
@@ -72,6 +73,7 @@ func (r *run) sync(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 	options := r.copyOptions(p)
 	options.Additions = additions
 	options.MaxTime, options.MaxBytes, options.Stop = o.MaxTime, o.MaxBytes, o.Stop
+	options.Bandwidth = o.Bandwidth
 	options.RecopyMissing, options.DryRun = o.RecopyMissing, r.o.DryRun
 	began := r.o.Clock.Now()
 	result, err := r.copier(options).Copy(ctx, accounts)

@@ -14,7 +14,7 @@ import (
 
 func newSync(a *app) *cobra.Command {
 	var o migrate.SyncOptions
-	var most string
+	var most, rate string
 	cmd := &cobra.Command{
 		Use:   "sync [ACCOUNT...]",
 		Short: "Copy the mailboxes, or continue copying",
@@ -29,6 +29,9 @@ work, 8 a limit was reached.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o.Accounts, o.Stop = args, a.stop
 			if o.MaxBytes, err = parseSize(most); err != nil {
+				return err
+			}
+			if o.Bandwidth, err = parseSize(strings.TrimSuffix(rate, "/s")); err != nil {
 				return err
 			}
 			events, done := a.watching()
@@ -48,6 +51,7 @@ work, 8 a limit was reached.`,
 	f := cmd.Flags()
 	f.DurationVar(&o.MaxTime, "max-time", 0, "begin nothing new after this time")
 	f.StringVar(&most, "max-bytes", "", "begin nothing new after so many octets, such as 500MiB")
+	f.StringVar(&rate, "bwlimit", "", "read no more than so many octets of messages in a second, such as 2MiB")
 	f.BoolVar(&o.RecopyMissing, "recopy-missing", false, "send again what was copied and is gone at the target")
 	a.mayBeDry(cmd)
 	return cmd
