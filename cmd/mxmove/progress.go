@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,20 +54,28 @@ func (a *app) watching() (func(migrate.Event), func()) {
 	case a.quiet:
 		return nil, func() {}
 	}
-	p := &progress{term: a.term, last: time.Now(), boxes: make(map[string]migrate.Event)}
+	p := &progress{term: a.term, accounts: make(map[string]*accountProgress)}
 	return p.event, p.end
 }
 
-// progress adds the mailboxes up: one number for everything in flight.
+// progress shows one line for each account that is being copied.
 type progress struct {
 	term *terminal
 	bars *mpb.Progress
-	bar  *mpb.Bar
-	last time.Time
 
-	mu    sync.Mutex
+	mu       sync.Mutex
+	accounts map[string]*accountProgress
+	ended    bool
+}
+
+// accountProgress adds the mailboxes of an account up.
+type accountProgress struct {
+	name  string
+	began time.Time
+	told  time.Time // when the last plain line was written
 	boxes map[string]migrate.Event
-	ended bool
+	bar   *mpb.Bar
+	text  atomic.Pointer[string] // as the bar shows it, from a goroutine of its own
 }
 
 func (p *progress) event(e migrate.Event) {
@@ -77,8 +86,14 @@ func (p *progress) event(e migrate.Event) {
 	}
 	switch e.Type {
 	case migrate.MailboxProgress:
-		p.boxes[e.Account+"\x00"+e.Mailbox] = e
-		p.show()
+		now := time.Now()
+		acc := p.accounts[e.Account]
+		if acc == nil {
+			acc = &accountProgress{name: e.Account, began: now, told: now, boxes: make(map[string]migrate.Event)}
+			p.accounts[e.Account] = acc
+		}
+		acc.boxes[e.Mailbox] = e
+		p.show(acc, now)
 	case migrate.MailboxStart, migrate.MailboxDone:
 		// Progress alone says how much there is to send.
 	case migrate.RunDone:
@@ -88,32 +103,56 @@ func (p *progress) event(e migrate.Event) {
 	}
 }
 
-// show draws the bar, or writes a plain line when the last one is old enough.
-func (p *progress) show() {
-	total, done := 0, 0
+// show draws the account's bar, or writes a plain line when its last one is
+// old enough.
+func (p *progress) show(acc *accountProgress, now time.Time) {
+	total, done, text := acc.sum(now)
+	acc.text.Store(&text)
+	switch {
+	case total == 0:
+	case !p.term.bars:
+		if now.Sub(acc.told) >= plainEvery {
+			acc.told = now
+			p.term.say("%s", text)
+		}
+	case done >= total:
+		if acc.bar != nil {
+			acc.bar.Abort(true) // the next mailbox brings it back
+			acc.bar = nil
+		}
+	default:
+		if p.bars == nil {
+			p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(24))
+		}
+		if acc.bar == nil {
+			acc.bar = p.bars.AddBar(int64(total), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+				return *acc.text.Load()
+			})))
+		}
+		acc.bar.SetTotal(int64(total), false)
+		acc.bar.SetCurrent(int64(done))
+	}
+}
+
+// sum says how far the account is: what is known of it so far, at which rate
+// it comes, and how long that would take for the rest. Mailboxes that were not
+// looked at yet are not in it, so it is the least that is left.
+func (acc *accountProgress) sum(now time.Time) (total, done int, text string) {
 	var octets int64
-	for _, e := range p.boxes {
+	for _, e := range acc.boxes {
 		total, done, octets = total+e.Total, done+e.Done, octets+e.Bytes
 	}
-	if total == 0 {
-		return
+	text = fmt.Sprintf("%s: %d of %d messages, %s", clean(acc.name), done, total, size(octets))
+	took := now.Sub(acc.began)
+	if took < time.Second || done == 0 {
+		return total, done, text
 	}
-	if !p.term.bars {
-		if time.Since(p.last) >= plainEvery {
-			p.last = time.Now()
-			p.term.say("copied %d of %d messages, %s", done, total, size(octets))
-		}
-		return
+	text += fmt.Sprintf(", %s/s", size(int64(float64(octets)/took.Seconds())))
+	if left := total - done; left > 0 {
+		rest := time.Duration(float64(took) / float64(done) * float64(left))
+		text += fmt.Sprintf(", at least %s left", rest.Round(time.Second))
 	}
-	if p.bar == nil {
-		p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(40))
-		p.bar = p.bars.AddBar(int64(total),
-			mpb.PrependDecorators(decor.Name("copy "), decor.CountersNoUnit("%d of %d messages ")),
-			mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)),
-			mpb.BarRemoveOnComplete())
-	}
-	p.bar.SetTotal(int64(total), false)
-	p.bar.SetCurrent(int64(done))
+	return total, done, text
 }
 
 // line writes talk above the bar.
@@ -121,22 +160,27 @@ func (p *progress) line(text string) {
 	if text == "" {
 		return
 	}
-	if p.bar == nil {
+	if p.bars == nil {
 		p.term.say("%s", text)
 		return
 	}
 	_, _ = io.WriteString(p.bars, clean(text)+"\n") // talk is no answer
 }
 
-// finish takes the bar away at the end of a copy; the next one begins anew.
+// finish takes the bars away at the end of a copy; the next one begins anew.
 // The container ends with it, or it would go on drawing over later lines.
 func (p *progress) finish() {
-	p.boxes = make(map[string]migrate.Event)
-	if p.bar != nil {
-		p.bar.Abort(true)
-		p.bars.Wait()
-		p.bar, p.bars = nil, nil
+	for _, acc := range p.accounts {
+		if acc.bar != nil {
+			acc.bar.Abort(true)
+		}
 	}
+	p.accounts = make(map[string]*accountProgress)
+	if p.bars == nil {
+		return
+	}
+	p.bars.Wait()
+	p.bars = nil
 }
 
 func (p *progress) end() {

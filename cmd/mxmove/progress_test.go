@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mxmove/mxmove/migrate"
+)
+
+func TestProgressOfAnAccount(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
+	acc := &accountProgress{name: "anna@example.org", began: began, boxes: map[string]migrate.Event{
+		"INBOX": {Total: 100, Done: 30, Bytes: 3 << 20},
+		"Sent":  {Total: 50, Done: 20, Bytes: 2 << 20},
+	}}
+	for _, tt := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{0, "anna@example.org: 50 of 150 messages, 5.0 MiB"},
+		{10 * time.Second, "anna@example.org: 50 of 150 messages, 5.0 MiB, 512.0 KiB/s, at least 20s left"},
+	} {
+		if _, _, got := acc.sum(began.Add(tt.after)); got != tt.want {
+			t.Errorf("after %s: %q, want %q", tt.after, got, tt.want)
+		}
+	}
+}
+
+func TestProgressDrawsBarsForSeveralAccounts(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := &progress{term: &terminal{err: &out, bars: true}, accounts: make(map[string]*accountProgress)}
+	for n := range 50 {
+		for _, account := range []string{"anna@example.org", "bert@example.org"} {
+			p.event(migrate.Event{Type: migrate.MailboxProgress, Account: account, Mailbox: "INBOX", Total: 50, Done: n})
+		}
+	}
+	p.event(migrate.Event{Type: migrate.Talk, Text: "a word in between"})
+	p.event(migrate.Event{Type: migrate.RunDone})
+	p.end()
+	p.event(migrate.Event{Type: migrate.MailboxProgress, Account: "late", Mailbox: "INBOX", Total: 1})
+	if strings.Contains(out.String(), "late") {
+		t.Errorf("shown after the end: %q", out.String())
+	}
+}
