@@ -56,6 +56,7 @@ func movedUnderLoad(t *testing.T, bin string) {
 	k.strike(t, 1, 2*time.Second, "plan")
 	r.ok(t, "plan")
 	k.strike(t, 2, 2*time.Second, "migrate", yes)
+	r.repeat(t, "migrate", "--until", "prepared", yes)
 	k.strike(t, 1, 2*time.Second, "sync")
 	r.dueForCutover(t)
 	k.strike(t, 2, 3*time.Second, "cutover", yes)
