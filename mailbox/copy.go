@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/lane"
@@ -39,6 +40,11 @@ func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) 
 		return err
 	}
 	for i, m := range makings {
+		if refused(m.CreateErr) && imapconn.Class(m.CreateErr) != imapconn.ClassTemporary {
+			if err := c.createFromTop(ctx, t, of[i]); err == nil || !refused(err) {
+				m.CreateErr = err
+			}
+		}
 		if err := c.attempt(of[i], "is not created", m.CreateErr); err != nil {
 			return err
 		}
@@ -47,6 +53,22 @@ func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) 
 		}
 	}
 	return nil
+}
+
+// createFromTop makes a mailbox after those above it, for servers that do not
+// make them by themselves (RFC 9051, section 6.3.4).
+func (c *carrier) createFromTop(ctx context.Context, t *imapconn.Target, p Pair) error {
+	levels := strings.Split(p.Target, p.delim)
+	if p.delim == "" || len(levels) < 2 {
+		return &imapconn.ResponseError{Status: "NO"}
+	}
+	var err error
+	for n := range levels {
+		if err = t.Create(ctx, strings.Join(levels[:n+1], p.delim)); err != nil && !refused(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // attempt makes a finding of a refusal and passes every other error on.

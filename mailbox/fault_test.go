@@ -313,3 +313,26 @@ func TestAppendThatIsStoredLate(t *testing.T) {
 		t.Errorf("tally = %+v after %d looks, want all copied", got, looks)
 	}
 }
+
+func TestServerThatWantsTheParentFirst(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	deep := "INBOX.Projects.2019.May"
+	l.from.Create(deep, "")
+	deliver(t, l.from, deep, letters(0, 3)...)
+	var made atomic.Int32
+	l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		if c.Verb != "CREATE" {
+			return imaplab.Pass
+		}
+		if strings.Count(c.Args, "/") > int(made.Load()) {
+			return imaplab.Refuse
+		}
+		made.Add(1)
+		return imaplab.Pass
+	}})
+	if res := l.copy(); res.Sent != 3 {
+		t.Errorf("sent %d messages, want 3; findings %v", res.Sent, res.Accounts[0].Findings)
+	}
+	same(t, l.from, deep, l.to, "Projects/2019/May")
+}

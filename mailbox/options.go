@@ -38,7 +38,7 @@ const (
 // Options say how accounts are copied. The zero value copies everything, as a
 // move does before its switch.
 type Options struct {
-	Connections int   // per account and side; 0 means 4; making mailboxes takes one more at the target
+	Connections int   // per account and side; 0 means 4
 	Accounts    int   // accounts at once; 0 means 4
 	Memory      int64 // octets of messages in flight, all accounts together; 0 means 64 MiB
 

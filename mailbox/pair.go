@@ -25,6 +25,7 @@ type Pair struct {
 	Subscribe  bool             `json:"subscribe"`      // subscribed at the source and not yet at the target
 	Skip       string           `json:"skip,omitempty"` // why the mailbox is left out; empty when it is copied
 
+	delim                      string        // the target's, empty where its names are flat
 	sourceStatus, targetStatus wire.Status   // what was told along with the list
 	rest                       *journal.Rest // how the pair was left, nil when there was more to do
 	followValidity             uint32        // of the source, when it was glanced at
@@ -116,7 +117,7 @@ func (p *pairer) pair(m Mailbox) Pair {
 	box, ok := p.target.find(pair.Target)
 	pair.Create = !ok || !selectable(box)
 	pair.Subscribe = m.Subscribed && !(ok && box.Subscribed)
-	pair.TargetWire = wire.EncodeName(pair.Target)
+	pair.TargetWire, pair.delim = wire.EncodeName(pair.Target), p.target.delim
 	if ok {
 		pair.TargetWire = box.Wire
 	}
