@@ -66,6 +66,7 @@ func (w *writer) finish(ctx context.Context, l *load) error {
 		return nil
 	}
 	if fail := l.d.fatal(l.reasons); fail != nil {
+		l.d.limited(ctx, l)
 		l.d.giveUp(fail)
 		w.drop(l)
 		return nil

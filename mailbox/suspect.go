@@ -2,10 +2,12 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
@@ -16,7 +18,8 @@ const strikes = 2
 // A suspicion is what is held against a message that was on its way when a
 // connection was lost.
 type suspicion struct {
-	read, written int // connections lost while it was alone on its way
+	read, written int    // connections lost while it was alone on its way
+	answer        string // what the target said, where it did not close the connection
 }
 
 // suspects returns what is held against the messages of a mailbox.
@@ -51,6 +54,22 @@ func (d *delta) suspect(ctx context.Context, ms []Message, reading bool) {
 	}
 }
 
+// limited suspects messages that the target answers with a LIMIT that does not
+// speak of their size. That may be the account's, which passes with time, or
+// the message's own, which does not: others have to go before it.
+func (d *delta) limited(ctx context.Context, l *load) {
+	for n, i := range l.refused {
+		var answer *imapconn.ResponseError
+		if !errors.As(l.reasons[n], &answer) || answer.Code != "LIMIT" {
+			continue
+		}
+		d.suspect(ctx, []Message{l.messages[i]}, false)
+		s := d.suspected[l.messages[i].UID]
+		s.answer = clean(answer.Error())
+		d.suspected[l.messages[i].UID] = s
+	}
+}
+
 // sorted parts what is to be sent: what goes in batches, what goes alone, and
 // what is given up. A message is to blame only where others of the account got
 // through: a server that takes nothing at all has another trouble.
@@ -62,8 +81,12 @@ func (d *delta) sorted(ctx context.Context, todo []Message) (plain, alone []Mess
 			d.gone, d.silent = append(d.gone, m.UID), append(d.silent, m.UID)
 			d.name(m, "the source closes the connection whenever it is fetched", "the message is in doubt; repair it at the old server, then run mxmove sync again")
 		case s.written >= strikes && d.passed.Load():
-			d.unkept = append(d.unkept, refusal{m, "the target closes the connection whenever it is sent"})
-			d.name(m, "the target closes the connection whenever it is sent", "hand the file to its owner, or run mxmove sync --recopy-missing later")
+			why := "the target closes the connection whenever it is sent"
+			if s.answer != "" {
+				why = "the target takes it neither with others nor alone: " + s.answer
+			}
+			d.unkept = append(d.unkept, refusal{m, why})
+			d.name(m, why, "hand the file to its owner, or run mxmove sync --recopy-missing later")
 		case suspected:
 			alone = append(alone, m)
 		default:
@@ -78,7 +101,7 @@ func (d *delta) name(m Message, what, fix string) {
 	d.note(finding.Finding{
 		Severity: finding.Warn, Code: finding.MessageIsolated, Subject: d.account.Name + " " + d.pair.Source,
 		Text:     fmt.Sprintf("the message with UID %d (%d octets) is left out of the copy: %s", m.UID, m.Size, what),
-		Evidence: []string{fmt.Sprintf("the connection was lost %d times over it alone", strikes)},
+		Evidence: []string{fmt.Sprintf("tried %d times alone, after all others", strikes)},
 		Fix:      fix,
 	})
 }

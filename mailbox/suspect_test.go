@@ -3,6 +3,7 @@ package mailbox_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -86,5 +87,23 @@ func TestMessageThatEndsConnectionsIsIsolated(t *testing.T) {
 				t.Errorf("findings = %+v, want MX161 for UID 31", res.Accounts[0].Findings)
 			}
 		})
+	}
+}
+
+func TestLimitOnOneMessageIsARefusal(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{RefuseAppend: func(_ string, body []byte) error {
+		if bytes.Contains(body, []byte("letter 7.")) {
+			return errors.New("[LIMIT] not this one")
+		}
+		return nil
+	}})
+	deliver(t, l.from, "INBOX", letters(0, 20)...)
+	res := l.copy()
+	if tally := res.Tally(); tally.Copied != 19 || tally.Refused != 1 {
+		t.Errorf("tally = %+v, want 19 copied and 1 refused", tally)
+	}
+	if f := res.Accounts[0].Findings; len(f) != 2 || f[1].Code != "MX161" || !strings.Contains(f[1].Text, "not this one") {
+		t.Errorf("findings = %+v, want MX054 and MX161 with the answer", f)
 	}
 }
