@@ -97,20 +97,25 @@ func (c *carrier) convoys(pairs []Pair, jobs [][]int) (lanes int, all [][][]int)
 	if known {
 		lanes = min(lanes, 1+total/laneMessages)
 	}
-	share := convoyMessages
-	if known {
-		share = min(share, total/max(lanes, 1)+1)
+	// As many convoys as lanes, of about the same size: a second one on a lane
+	// would wait for the first. Only what is too large for one is cut further.
+	wanted := max(lanes, (total+convoyMessages-1)/convoyMessages)
+	if !known || total == 0 {
+		wanted = max(lanes, (len(jobs)+convoyMailboxes/8-1)/(convoyMailboxes/8))
+		total = len(jobs)
+		for n := range weights {
+			weights[n] = 1
+		}
 	}
-	most := min(convoyMailboxes, (len(jobs)+max(lanes, 1)-1)/max(lanes, 1))
-	sum, alone := 0, true
+	sum, share, alone := 0, -1, true
 	for n, job := range jobs {
-		if last := len(all) - 1; alone || len(job) > 1 || sum+weights[n] > share || len(all[last]) >= most {
-			all, sum = append(all, nil), 0
+		mine := (sum + weights[n]/2) * wanted / total
+		if last := len(all) - 1; alone || len(job) > 1 || mine != share || len(all[last]) >= convoyMailboxes {
+			all = append(all, nil)
 		}
 		last := len(all) - 1
 		all[last] = append(all[last], job)
-		sum += weights[n]
-		alone = len(job) > 1
+		sum, share, alone = sum+weights[n], mine, len(job) > 1
 	}
 	return min(lanes, len(all)), all
 }

@@ -32,7 +32,7 @@ const (
 
 	// convoyOctets is how much of a convoy may be in memory at once: more than
 	// a fast and long line holds is only waiting there.
-	convoyOctets = 16 << 20
+	convoyOctets = 12 << 20
 
 	// overhead is what a message costs beside its octets.
 	overhead = 1 << 10
