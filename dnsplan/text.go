@@ -64,7 +64,7 @@ func (t printer) stage(p Plan, s Stage, o TextOptions) {
 		head = indent
 	}
 	if w := p.Wait(s); w.Because != "" {
-		put("%s: %s", due(w, o.NotBefore[s]), lower(w.Because))
+		put("%s: %s", due(w, o.NotBefore[s]), ascii(lower(w.Because)))
 	}
 	rs := rows(changes, !o.Why)
 	name, typ := 0, 0
@@ -76,7 +76,7 @@ func (t printer) stage(p Plan, s Stage, o TextOptions) {
 			put("%c %-*s %-*s  %s", l.sign, name, r.name, typ, r.typ, l.text)
 		}
 		if o.Why && r.why != "" {
-			put("  %s", r.why)
+			put("  %s", ascii(r.why))
 		}
 	}
 }
