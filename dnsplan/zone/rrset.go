@@ -49,7 +49,8 @@ func ParseType(name string) (uint16, error) {
 		return t, nil
 	}
 	if digits, ok := strings.CutPrefix(name, "TYPE"); ok {
-		if n, err := strconv.ParseUint(digits, 10, 16); err == nil {
+		// 0 and 65535 are reserved and name no record (RFC 6895, section 3.1).
+		if n, err := strconv.ParseUint(digits, 10, 16); err == nil && n != 0 && n != 65535 {
 			return uint16(n), nil
 		}
 	}
