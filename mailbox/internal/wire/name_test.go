@@ -54,7 +54,8 @@ func FuzzNames(f *testing.F) {
 		if name := wire.DecodeName(s); !utf8.ValidString(name) {
 			t.Errorf("DecodeName(%q) = %q, no UTF-8", s, name)
 		}
-		if !utf8.ValidString(s) {
+		// A shift is bounded, far above any name that a server would take.
+		if !utf8.ValidString(s) || len(s) > 1000 {
 			return
 		}
 		if back := wire.DecodeName(wire.EncodeName(s)); back != s {
