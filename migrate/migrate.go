@@ -84,8 +84,8 @@ func (m *Move) locked(ctx context.Context, command string, fn func(*run) error) 
 	return m.opened(ctx, fn)
 }
 
-// opened runs fn with the state open for writing and without the lock. Only
-// locked and the plan, which nothing builds on before it is saved, use it.
+// opened runs fn with the state open for writing. The lock is held by locked,
+// its only caller.
 func (m *Move) opened(ctx context.Context, fn func(*run) error) error {
 	st, err := state.Open(ctx, m.Config.Dir, m.stateOptions())
 	if err != nil {

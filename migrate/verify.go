@@ -16,8 +16,8 @@ type VerifyOptions struct {
 }
 
 // Verify compares both sides without believing the journal. Nothing is
-// written on either. It takes no lock: it may run beside a sync, whose
-// messages it then finds new.
+// written on either; the balance of all accounts is kept for the report, so
+// the lock is taken.
 func (m *Move) Verify(ctx context.Context, o VerifyOptions) (mailbox.Balance, error) {
 	var balance mailbox.Balance
 	err := m.locked(ctx, "verify", func(r *run) (err error) {
