@@ -149,6 +149,19 @@ var words = []struct {
 		"servers run in the labs only",
 	},
 	{
+		regexp.MustCompile(`\.Publish\(`),
+		func(room, file string) bool { return room == "migrate" && file == "apply.go" },
+		"a zone is changed in one place",
+	},
+	{
+		regexp.MustCompile(`\blane\.NewWriter\(|\.(Make|Create|Subscribe|Store|Move)\(ctx`),
+		func(room, file string) bool {
+			return !below(room, "mailbox") || below(room, "mailbox/imapconn") ||
+				room == "mailbox" && slices.Contains([]string{"copy.go", "flags.go", "follow.go"}, file)
+		},
+		"mailboxes are changed in three files",
+	},
+	{
 		regexp.MustCompile(`mxmove/(dnsplan/dnslab|mailbox/imaplab|migrate/lab)"`),
 		func(room, file string) bool {
 			return room == "migrate/lab" || room == "cmd/mxmove" && file == "demo.go"
