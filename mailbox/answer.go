@@ -38,17 +38,19 @@ func (w *writer) receive(ctx context.Context) error {
 	return w.finish(ctx, l)
 }
 
-// lost suspects what was on its way first when the connection was lost.
+// lost suspects what was on its way when the connection was lost: which of it
+// ended the connection nobody knows, since commands go out before answers come.
 func (w *writer) lost(ctx context.Context) {
-	if len(w.flights) == 0 || w.ends.target.Alive() {
+	if w.ends.target.Alive() {
 		return
 	}
-	f := w.flights[0]
-	var ms []Message
-	for _, i := range f.places {
-		ms = append(ms, f.load.messages[i])
+	for _, f := range w.flights {
+		var ms []Message
+		for _, i := range f.places {
+			ms = append(ms, f.load.messages[i])
+		}
+		f.load.d.suspect(ctx, ms, false, len(w.flights) == 1)
 	}
-	f.load.d.suspect(ctx, ms, false)
 }
 
 // finish notes what became of a load, durably, and decides about what was

@@ -48,7 +48,7 @@ func (f *feeder) read(ctx context.Context) error {
 		return nil
 	}
 	if err != nil && len(f.asked) > 0 && !f.ends.source.Alive() {
-		f.asked[0].d.suspect(ctx, f.asked[0].messages, true)
+		f.asked[0].d.suspect(ctx, f.asked[0].messages, true, true)
 	}
 	return err
 }

@@ -164,10 +164,12 @@ func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places [
 
 // persist goes on with a mailbox until it is copied, or trying is no use.
 func (c *carrier) persist(ctx context.Context, e *ends, p Pair, res *MailboxResult, err error) {
-	sent := 0
+	best := 0
 	for attempt := 1; err != nil; attempt++ {
-		if res.Sent > sent {
-			attempt, sent = 1, res.Sent
+		// What is found at the target after a lost connection is progress too,
+		// and so is knowing more about what ends connections.
+		if now := max(res.Sent, res.Tally.Settled()) + c.struck(p); now > best {
+			attempt, best = 1, now
 		}
 		if attempt >= tries || !c.resume(ctx, e, err, attempt) {
 			break

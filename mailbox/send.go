@@ -19,12 +19,12 @@ func (v *convoy) send(ctx context.Context) error {
 			continue
 		}
 		d.sending = d.todo()
-		plain, alone := d.sorted(ctx, d.sending)
+		plain, apart := d.sorted(d.sending)
 		for _, ms := range batches(plain) {
 			f.todo = append(f.todo, batch{d: d, messages: ms})
 		}
-		for _, m := range alone {
-			last = append(last, batch{d: d, messages: []Message{m}, alone: true})
+		for _, ms := range apart {
+			last = append(last, batch{d: d, messages: ms, alone: true})
 		}
 	}
 	f.todo = append(f.todo, last...)

@@ -286,6 +286,9 @@ func (s *settling) conclude(ctx context.Context) error {
 	if s.o.DryRun {
 		return nil
 	}
+	if len(s.intents) > 0 && len(s.found) > 0 {
+		s.passed.Store(true) // sent before a connection was lost
+	}
 	if len(again) > 0 {
 		if err := s.page.Doubt(ctx, again); err != nil {
 			return err

@@ -1,9 +1,11 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -18,7 +20,8 @@ const strikes = 2
 // A suspicion is what is held against a message that was on its way when a
 // connection was lost.
 type suspicion struct {
-	read, written int    // connections lost while it was alone on its way
+	lost          int    // connections lost while it was on its way, with others or alone
+	read, written int    // of them, those while it was alone
 	answer        string // what the target said, where it did not close the connection
 }
 
@@ -35,15 +38,28 @@ func (c *carrier) suspects(p Pair) map[imap.UID]suspicion {
 	return c.suspected[p.SourceWire]
 }
 
+// narrow is from how many lost connections on a message travels alone. Before
+// that it travels with those that were beside it, and nothing else.
+const narrow = 2
+
+// manyStruck is how many strikes count as progress. Where more messages than
+// that end connections, the server has another trouble.
+const manyStruck = 10
+
 // suspect notes messages over which the source's or the target's connection
-// was lost. The next attempt sends each of them alone, after all others.
-func (d *delta) suspect(ctx context.Context, ms []Message, reading bool) {
+// was lost; sole says that nothing else was on its way. The next attempt sends
+// them after all others.
+func (d *delta) suspect(ctx context.Context, ms []Message, reading, sole bool) {
 	if ctx.Err() != nil {
 		return // it was we who ended it
 	}
 	for _, m := range ms {
-		s := d.suspected[m.UID]
-		if _, alone := d.suspected[m.UID]; alone || len(ms) == 1 && len(d.sending) == 1 {
+		s, known := d.suspected[m.UID]
+		s.lost++
+		if sole {
+			s.lost = max(s.lost, narrow)
+		}
+		if sole && len(ms) == 1 && (known || len(d.sending) == 1) {
 			if reading {
 				s.read++
 			} else {
@@ -52,6 +68,19 @@ func (d *delta) suspect(ctx context.Context, ms []Message, reading bool) {
 		}
 		d.suspected[m.UID] = s
 	}
+}
+
+// strikes is how often its connection was lost over the message alone.
+func (s suspicion) strikes() int { return s.read + s.written }
+
+// struck counts the strikes against the messages of a mailbox, as far as they
+// count as progress.
+func (c *carrier) struck(p Pair) int {
+	n := 0
+	for _, s := range c.suspects(p) {
+		n += min(s.strikes(), strikes)
+	}
+	return min(n, manyStruck)
 }
 
 // limited suspects messages that the target answers with a LIMIT that does not
@@ -63,17 +92,19 @@ func (d *delta) limited(ctx context.Context, l *load) {
 		if !errors.As(l.reasons[n], &answer) || answer.Code != "LIMIT" {
 			continue
 		}
-		d.suspect(ctx, []Message{l.messages[i]}, false)
+		d.suspect(ctx, []Message{l.messages[i]}, false, true)
 		s := d.suspected[l.messages[i].UID]
 		s.answer = clean(answer.Error())
 		d.suspected[l.messages[i].UID] = s
 	}
 }
 
-// sorted parts what is to be sent: what goes in batches, what goes alone, and
-// what is given up. A message is to blame only where others of the account got
-// through: a server that takes nothing at all has another trouble.
-func (d *delta) sorted(ctx context.Context, todo []Message) (plain, alone []Message) {
+// sorted parts what is to be sent: what goes in batches, what goes with nothing
+// else on its way, and what is given up. A message is to blame only where others
+// of the account got through: a server that takes nothing at all has another
+// trouble.
+func (d *delta) sorted(todo []Message) (plain []Message, apart [][]Message) {
+	var beside, alone []Message
 	for _, m := range todo {
 		s, suspected := d.suspected[m.UID]
 		switch {
@@ -87,13 +118,22 @@ func (d *delta) sorted(ctx context.Context, todo []Message) (plain, alone []Mess
 			}
 			d.unkept = append(d.unkept, refusal{m, why})
 			d.name(m, why, "hand the file to its owner, or run mxmove sync --recopy-missing later")
+		case suspected && s.lost < narrow && d.ends.target.Caps().Has("MULTIAPPEND"):
+			beside = append(beside, m)
 		case suspected:
 			alone = append(alone, m)
 		default:
 			plain = append(plain, m)
 		}
 	}
-	return plain, alone
+	for _, ms := range batches(beside) {
+		apart = slices.AppendSeq(apart, slices.Chunk(ms, commandMessages))
+	}
+	// The worst last: what others do is known before it ends the connection.
+	slices.SortStableFunc(alone, func(a, b Message) int {
+		return cmp.Compare(d.suspected[a.UID].strikes(), d.suspected[b.UID].strikes())
+	})
+	return plain, slices.AppendSeq(apart, slices.Chunk(alone, 1))
 }
 
 // name tells which message it is that ends connections.
