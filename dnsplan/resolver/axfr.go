@@ -58,7 +58,7 @@ func (c *Client) transfer(ctx context.Context, s Server, apex string, key *TSIG)
 		return nil, err
 	}
 	if err := conn.SetDeadline(time.Now().Add(tries * c.timeout())); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	if err := send(conn, "tcp", out); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
@@ -84,7 +84,7 @@ func (c *Client) transfer(ctx context.Context, s Server, apex string, key *TSIG)
 // whole takes as long as the zone is large.
 func (c *Client) message(ctx context.Context, conn net.Conn, m *dns.Msg) ([]byte, *dns.Msg, error) {
 	if err := conn.SetDeadline(time.Now().Add(tries * c.timeout())); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w: %w", ErrNoAnswer, err) // the other side has closed already
 	}
 	if ctx.Err() != nil { // after the deadline, which a cancellation sets too
 		return nil, nil, context.Cause(ctx)
