@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 )
 
 // accountsHeader is the first line of a new accounts.csv.
-const accountsHeader = "address,source_user,source_password,target_user,target_password\n"
+const accountsHeader = "address,source_user,source_password,target_user,target_password,aliases\n"
 
 // Init writes a commented mxmove.yaml and an empty accounts.csv into a
 // directory, from what the DNS says of the domain. It never writes over a
@@ -103,7 +104,11 @@ func configText(domain, old string, p *provider.Provider) string {
 			if v.Required && !v.AfterVerification {
 				mark = ""
 			}
-			fmt.Fprintf(&b, "%s  %s: \"\"   # %s: %s%s\n", mark, v.Name, v.Title, strings.ReplaceAll(v.Where, "\n", " "), such(v.Example))
+			empty := `""`
+			if v.List {
+				empty = "[]"
+			}
+			fmt.Fprintf(&b, "%s  %s: %s   # %s: %s%s\n", mark, v.Name, empty, v.Title, strings.ReplaceAll(v.Where, "\n", " "), such(v.Example))
 		}
 	}
 	if old == "" {
@@ -112,9 +117,24 @@ func configText(domain, old string, p *provider.Provider) string {
 		fmt.Fprintf(&b, "\nsource:\n  imap: imaps://%s:993   # the MX as it is now\n", old)
 	}
 	b.WriteString("  # master: {user: migrator, password: {env: MASTER}, separator: \"*\"}   # one password for all accounts\n")
+	b.WriteString(targetText(p))
 	b.WriteString("accounts: accounts.csv\n")
 	b.WriteString("\n# What the old server accepts, read from its files (copies will do), so that no\n# address is forgotten.\n# inventory: {postfix: /etc/postfix, dovecot: /etc/dovecot, maillog: [/var/log/mail.log*]}\n")
-	b.WriteString("\n# Where changes of the zone are sent; without it plan works and prepare refuses.\n# dns:\n#   publisher:\n#     rfc2136: {server: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n")
+	b.WriteString("\n# Where the zone can be read whole, and where its changes are sent; without a\n# publisher plan works and prepare refuses.\n# dns:\n#   snapshot: {axfr: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n#   publisher:\n#     rfc2136: {server: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n")
 	b.WriteString("\n# A mailbox elsewhere, for the proof of DMARC alignment.\n# probe:\n#   address: probe@elsewhere.example\n#   imap: imaps://imap.elsewhere.example\n#   password: {env: PROBE}\n")
 	return b.String()
+}
+
+// targetText is the part of the configuration that says where the provider
+// takes mail in: what the catalogue knows needs no line.
+func targetText(p *provider.Provider) string {
+	switch {
+	case p.NoIMAP != "":
+		return "# no target: " + strings.ReplaceAll(p.NoIMAP, "\n", " ") + "; mxmove plan --dns plans the rest\n"
+	case p.IMAP.Host == "":
+		return "target:\n" +
+			"  imap: \"\"   # the provider's IMAP server, such as imaps://imap.provider.example:993\n" +
+			"  # smtp: smtps://smtp.provider.example:465   # where its users send mail, for the probes\n"
+	}
+	return fmt.Sprintf("# target: its servers are known, %s and %s\n", p.IMAP.Host, cmp.Or(p.SMTP.Host, "none for submission"))
 }

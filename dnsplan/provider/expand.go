@@ -38,6 +38,9 @@ func (e *VariableError) Error() string {
 		case v.Example != "":
 			line += " (like " + v.Example + ")"
 		}
+		if v.List && v.Reason != "missing" {
+			line += "; several are written as a list, [one, two]"
+		}
 		lines = append(lines, line)
 	}
 	return fmt.Sprintf("variables of %s for %s: %s", e.Provider, e.Domain, strings.Join(lines, "\n\t"))

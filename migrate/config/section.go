@@ -14,7 +14,9 @@ func (r *reader) vars(dst *map[string][]string) field {
 		for _, p := range r.pairs(v) {
 			items := []ast.Node{p.node}
 			if n, ok := p.node.(*ast.SequenceNode); ok {
-				items = n.Values
+				if items = n.Values; len(items) == 0 {
+					r.fail(p.at, quote(p.key)+" is empty", "fill in the value that the provider's console shows, or leave the variable out")
+				}
 			}
 			var texts []string
 			for _, item := range items {
