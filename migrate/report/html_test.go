@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/mxmove/mxmove/migrate"
+	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/report"
 )
 
@@ -132,6 +133,33 @@ func TestPageAnswersInOrder(t *testing.T) {
 	for _, n := range find(tree, "a", "") {
 		if id := strings.TrimPrefix(attr(n, "href"), "#"); !slices.Contains(want, id) {
 			t.Errorf("a link leads to %q, which is not there", id)
+		}
+	}
+}
+
+func TestPageSaysWhatAFindingRefuses(t *testing.T) {
+	t.Parallel()
+	block := func(stage string) finding.Finding {
+		return finding.Finding{Severity: finding.Block, Code: finding.SPFTooManyLookups, Text: "A finding.", Stage: stage}
+	}
+	tests := []struct {
+		name  string
+		found finding.Finding
+		want  string
+	}{
+		{"every stage", block(""), "every stage"},
+		{"a later stage", block("switch"), "from the switch stage on; what comes before may be published"},
+		{"a stage that steers", block("sw\u202eitch"), "from the sw[U+202E]itch stage on"},
+		{"a warning", finding.Finding{Severity: finding.Warn, Code: finding.SPFTooManyLookups, Text: "A finding.", Stage: "switch"}, ""},
+	}
+	for _, tt := range tests {
+		rec := full()
+		rec.Plan.Findings = []finding.Finding{tt.found}
+		_, tree := render(t, rec)
+		cards := find(tree, "div", "finding")
+		got := text(cards[len(cards)-1])
+		if strings.Contains(got, "refuses") != (tt.want != "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: the card reads %q, want %q in it", tt.name, got, tt.want)
 		}
 	}
 }

@@ -285,6 +285,18 @@ func (p page) Severity(s finding.Severity) tone {
 	return plain
 }
 
+// Refuses says which stages a finding holds back, or nothing where it holds
+// back none.
+func (p page) Refuses(f finding.Finding) string {
+	switch {
+	case f.Severity != finding.Block:
+		return ""
+	case f.Stage == "":
+		return "every stage"
+	}
+	return "from the " + f.Stage + " stage on; what comes before may be published"
+}
+
 // Title is the title of a code's page.
 func (p page) Title(c finding.Code) string { return finding.Title(c) }
 

@@ -171,7 +171,7 @@ func outside(text string) migrate.Record {
 func outsidePlan(doc *migrate.Document, text string) {
 	doc.Provider, doc.AliasDomains = text, []string{text}
 	for i := range doc.Findings {
-		doc.Findings[i] = finding.Finding{Severity: finding.Severity(text), Code: finding.Code(text), Subject: text, Text: text, Fix: text, Evidence: []string{text}}
+		doc.Findings[i] = finding.Finding{Severity: finding.Severity(text), Code: finding.Code(text), Subject: text, Text: text, Fix: text, Stage: text, Evidence: []string{text}}
 	}
 	for i := range doc.Stages {
 		s := &doc.Stages[i]
