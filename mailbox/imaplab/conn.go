@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type conn struct {
 	broken   bool  // cut before the next octet is read
 	err      error // why reading ended
 	done     sync.Once
+	ending   atomic.Bool // cut, and what had come before is being done
 
 	mu      sync.Mutex
 	raw     net.Conn // below TLS where there is any
@@ -64,8 +66,11 @@ func (c *conn) Close() error {
 
 // cut closes the connection under imapserver, which then notices and ends.
 // A reset instead of an orderly end, so that nothing on the way arrives.
-func (c *conn) cut() {
-	if tc, ok := c.Conn.(*net.TCPConn); ok {
+func (c *conn) cut() { c.cutBy(Reset) }
+
+func (c *conn) cutBy(end End) {
+	c.ending.Store(true)
+	if tc, ok := c.Conn.(*net.TCPConn); ok && end == Reset {
 		_ = tc.SetLinger(0)
 	}
 	_ = c.Conn.Close()
@@ -77,7 +82,7 @@ type source struct{ c *conn }
 func (s source) Read(p []byte) (int, error) {
 	c := s.c
 	if c.broken { // what came before the cut has been done by now
-		c.cut()
+		c.cutBy(c.srv.faults.end(Reset))
 		return 0, errCut
 	}
 	c.mu.Lock()
@@ -105,7 +110,7 @@ func (s sink) Write(p []byte) (int, error) {
 	n, cut := s.c.srv.faults.pass(len(p), &s.c.srv.faults.out)
 	n, err := s.c.raw.Write(p[:n])
 	if cut {
-		_ = s.c.Conn.Close() // orderly, so that what is counted arrives
+		s.c.cutBy(s.c.srv.faults.end(Close))
 		return n, errCut
 	}
 	return n, err

@@ -9,12 +9,22 @@ import (
 type Faults struct {
 	CutIn  int64         // the connection that brings this octet is cut behind it; 0: none. All connections count together, and it happens once.
 	CutOut int64         // the same for octets to clients
+	End    End           // how CutIn and CutOut cut
 	Delay  time.Duration // waited before each command
 
 	// Command is asked about each command before it is done; nil lets all
 	// pass. It must be safe for concurrent use.
 	Command func(Command) Action
 }
+
+// An End is how a connection is cut at an octet.
+type End string
+
+// The ends.
+const (
+	Close End = "close" // orderly: what was counted arrives; also the meaning of "" for CutOut
+	Reset End = "reset" // what is on its way may be lost; also the meaning of "" for CutIn
+)
 
 // A Command is one command of a client, as Faults.Command sees it.
 type Command struct {
@@ -75,6 +85,16 @@ func (fs *faults) pass(n int, left *int64) (int, bool) {
 	}
 	n, *left = int(*left), -1
 	return n, true
+}
+
+// end returns how a connection is cut, or the way that is usual for it.
+func (fs *faults) end(usual End) End {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.f.End != "" {
+		return fs.f.End
+	}
+	return usual
 }
 
 // before returns the wait and the action for a command.

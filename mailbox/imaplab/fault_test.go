@@ -2,7 +2,9 @@ package imaplab_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"runtime/pprof"
@@ -84,7 +86,8 @@ func TestCutAnywhere(t *testing.T) {
 	for n := 1; n < len(first+second); n++ {
 		acct := s.Account("anna", "secret")
 		c := loggedIn(t, s, "anna", "secret")
-		s.SetFaults(imaplab.Faults{CutIn: int64(n)})
+		end := []imaplab.End{imaplab.Close, imaplab.Reset}[n%2]
+		s.SetFaults(imaplab.Faults{CutIn: int64(n), End: end})
 		c.send(first + second)
 		for {
 			if _, err := c.in.ReadString('\n'); err != nil {
@@ -99,6 +102,34 @@ func TestCutAnywhere(t *testing.T) {
 		if got := texts(acct, "INBOX"); got != want {
 			t.Fatalf("cut behind octet %d: stored %q, want %q", n, got, want)
 		}
+	}
+}
+
+// TestDrainWaitsForWhatWasSent lets a client go away over commands without an
+// answer, as a killed one does.
+func TestDrainWaitsForWhatWasSent(t *testing.T) {
+	t.Parallel()
+	const many = 500
+	s := start(t, imaplab.Options{})
+	acct := s.Account("anna", "secret")
+	c := loggedIn(t, s, "anna", "secret")
+	c.send("%s", strings.Repeat("x APPEND INBOX {3+}\r\none\r\n", many))
+	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, c.Conn) }()
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(acct.Messages("INBOX")); got != many {
+		t.Errorf("%d messages after Drain, want %d", got, many)
+	}
+	loggedIn(t, s, "anna", "secret")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ended := errors.New("waited long enough")
+	time.AfterFunc(10*time.Millisecond, func() { cancel(ended) })
+	if err := s.Drain(ctx); !errors.Is(err, ended) {
+		t.Errorf("Drain() with a client there = %v, want %v", err, ended)
 	}
 }
 

@@ -11,6 +11,7 @@
 package imaplab
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -58,6 +59,7 @@ type Server struct {
 	faults   faults
 
 	mu       sync.Mutex
+	fewer    *sync.Cond // told whenever a connection has ended
 	accounts map[string]*Account
 	conns    map[*conn]struct{}
 	commands []string
@@ -82,6 +84,7 @@ func Start(o Options) (*Server, error) {
 		accounts: make(map[string]*Account),
 		conns:    make(map[*conn]struct{}),
 	}
+	s.fewer = sync.NewCond(&s.mu)
 	s.faults.set(o.Faults)
 	s.imap = imapserver.New(&imapserver.Options{
 		NewSession:   s.newSession,
@@ -112,7 +115,10 @@ func (s *Server) acceptAll() {
 		s.mu.Unlock()
 		if closed {
 			_ = nc.Close()
-		} else if !s.queue.put(c) {
+			continue
+		}
+		s.workOff(c)
+		if !s.queue.put(c) {
 			c.cut()
 			s.gone(c)
 		}
@@ -154,10 +160,47 @@ func (s *Server) Disconnect() {
 	}
 }
 
+// workOff waits until what had come over connections that were cut is done: it
+// is there at the first look of whoever connects next.
+func (s *Server) workOff(next *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.some(func(c *conn) bool { return c != next && c.ending.Load() }) {
+		s.fewer.Wait()
+	}
+}
+
+// Drain waits until no connection is left, or ctx ends: when clients have gone,
+// what they sent before is done by then.
+func (s *Server) Drain(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fewer.Broadcast()
+	})()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ctx.Err() == nil && s.some(func(*conn) bool { return true }) {
+		s.fewer.Wait()
+	}
+	return context.Cause(ctx)
+}
+
+// some reports whether a connection is as asked. The caller holds mu.
+func (s *Server) some(as func(*conn) bool) bool {
+	for c := range s.conns {
+		if as(c) {
+			return true
+		}
+	}
+	return false
+}
+
 // gone is called by each front when imapserver has done with it.
 func (s *Server) gone(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.fewer.Broadcast()
 	s.mu.Unlock()
 	s.serving.Done()
 }
