@@ -182,7 +182,14 @@ func (m *Move) mounts(dir, at string) (files inventory.Files, closing func(), er
 			r.Close()
 		}
 	}
-	for _, place := range []struct{ at, dir string }{{at, dir}, {path.Dir(at), filepath.Dir(dir)}, {"/", root}} {
+	own, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, closing, err
+	}
+	for _, place := range []struct{ at, dir string }{
+		{filepath.ToSlash(own), dir}, // a second instance, which has its tables beside its main.cf
+		{at, dir}, {path.Dir(at), filepath.Dir(dir)}, {"/", root},
+	} {
 		r, err := os.OpenRoot(place.dir)
 		if err != nil {
 			closing()
