@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -37,17 +38,33 @@ func readTexts(ctx context.Context, f fetcher, cs []candidate, places []int) err
 
 // digests sums up a message: what stands behind the header, and all of it.
 // The text alone is what tells two messages with the same header apart, since
-// every way of delivery adds header lines of its own.
+// every way of delivery adds header lines of its own. NULs do not count in it:
+// some servers do not take them.
 func digests(body io.Reader) (text, whole wire.Digest, err error) {
 	all, rest := wire.NewBodyHash(), wire.NewBodyHash()
 	br := bufio.NewReaderSize(io.TeeReader(body, all), 32<<10)
 	if err := skipHeader(br); err != nil {
 		return text, whole, err
 	}
-	if _, err := io.Copy(rest, br); err != nil {
+	if _, err := io.Copy(withoutNULs{rest}, br); err != nil {
 		return text, whole, err
 	}
 	return rest.Digest(), all.Digest(), nil
+}
+
+// withoutNULs passes everything else on.
+type withoutNULs struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (n withoutNULs) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		text, after, _ := bytes.Cut(rest, []byte{0})
+		if _, err := n.w.Write(text); err != nil {
+			return 0, err
+		}
+		rest = after
+	}
+	return len(p), nil
 }
 
 // skipHeader reads up to and with the empty line behind a header, or to the
@@ -56,7 +73,7 @@ func skipHeader(br *bufio.Reader) error {
 	begin := true // at the beginning of a line
 	for {
 		line, err := br.ReadSlice('\n')
-		blank := begin && (string(line) == "\n" || string(line) == "\r\n")
+		blank := begin && err == nil && len(bytes.Trim(line, "\r\n\x00")) == 0
 		switch {
 		case err == nil:
 			begin = true

@@ -35,7 +35,7 @@ var floors = map[string]int{
 
 	"dnsplan/zone": 0, "dnsplan/spf": 0, "dnsplan/dkim": 0, "dnsplan/dmarc": 0,
 	"dnsplan/arc": 0, "dnsplan/mtasts": 0, "dnsplan/provider": 0,
-	"mailbox/internal/wire": 0, "migrate/finding": 0,
+	"mailbox/internal/wire": 0, "mailbox/internal/repair": 0, "migrate/finding": 0,
 }
 
 var labs = []string{"dnsplan/dnslab", "mailbox/imaplab", "migrate/lab"}

@@ -74,4 +74,15 @@ var Schema = []string{
 		note TEXT NOT NULL,
 		PRIMARY KEY (pair, reverse)
 	)`,
+	`CREATE TABLE copy_repair (
+		pair BIGINT NOT NULL,
+		reverse BIGINT NOT NULL,
+		source_validity BIGINT NOT NULL,
+		uid BIGINT NOT NULL,
+		what TEXT NOT NULL,
+		reason TEXT NOT NULL,
+		file TEXT NOT NULL,
+		listed BIGINT NOT NULL,
+		PRIMARY KEY (pair, reverse, source_validity, uid)
+	)`,
 }

@@ -16,10 +16,12 @@ var fingerprintNames = strings.Fields(strings.ToLower(FingerprintFields))
 
 // Fingerprint is the identity of a message by the chosen fields of its header.
 // Lines are unfolded, white space is collapsed, names are compared in lower
-// case and values as they stand: nothing is decoded. Fields count in the order
-// of their names, as servers answer in any order; empty ones do not count, as
-// servers leave them out; a run of octets above 127 counts as one, as servers
-// replace those each in their own way.
+// case. Fields count in the order of their names, as servers answer in any
+// order; empty ones do not count, as servers leave them out; a run of octets
+// above 127 counts as one, as servers replace those each in their own way.
+// Encoded-words (RFC 2047) count as what they encode, and NULs, quotes and
+// backslashes not at all, so that a message that was repaired for a strict
+// server is known as the one that it was.
 func Fingerprint(header []byte) Digest {
 	type field struct{ name, value string }
 	var fields []field
@@ -52,7 +54,10 @@ func chosen(header []byte, names []string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		name, value := "", []byte(nil)
 		for line := range bytes.SplitSeq(header, []byte("\n")) {
-			line = bytes.TrimRight(line, "\r")
+			if bytes.IndexByte(line, 0) >= 0 {
+				line = bytes.ReplaceAll(line, []byte{0}, nil)
+			}
+			line = bytes.Trim(line, "\r")
 			if len(line) == 0 {
 				break
 			}
@@ -83,13 +88,27 @@ func chosen(header []byte, names []string) iter.Seq2[string, []byte] {
 	}
 }
 
-// squeeze collapses white space and replaces runs of octets above 127.
+// nested bounds how often a value is decoded.
+const nested = 8
+
+// squeeze collapses white space, replaces runs of octets above 127, and leaves
+// quotes and backslashes out.
 func squeeze(value []byte) string {
+	// An encoded-word may say what looks like another one.
+	for range nested {
+		if !bytes.Contains(value, []byte("=?")) {
+			break
+		}
+		value = decodeWords(value)
+	}
 	out := make([]byte, 0, len(value))
 	for i := 0; i < len(value); i++ {
 		c := value[i]
-		if c == '\t' || c == '\r' {
+		switch c {
+		case '\t', '\r':
 			c = ' '
+		case 0, '"', '\\':
+			continue
 		}
 		if c >= 0x80 {
 			c = 0xff
