@@ -53,6 +53,20 @@ func (c *Client) lookup(ctx context.Context, name string, typ uint16) (*zone.RRs
 	return nil, fmt.Errorf("%s %s: %w: more than %d aliases in a row", asked, dns.TypeToString[typ], ErrNoAnswer, maxChain)
 }
 
+// Exists asks the recursive resolver whether the DNS knows a name: anything at
+// it or below it, as RFC 8020 has it, and an alias that leads nowhere, too.
+func (c *Client) Exists(ctx context.Context, name string) (bool, error) {
+	asked := zone.Canonical(name)
+	if _, ok := dns.IsDomainName(asked); !ok {
+		return false, nil
+	}
+	in, err := c.recurse(ctx, asked, dns.TypeA)
+	if err != nil {
+		return false, err
+	}
+	return in.Rcode == dns.RcodeSuccess || len(in.Answer) > 0, nil
+}
+
 // follow walks the aliases of one answer to their end.
 func follow(rrs []dns.RR, name string, typ uint16) string {
 	if typ == dns.TypeCNAME {

@@ -82,6 +82,15 @@ func (s Stub) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 	return s.look(ctx, name, dns.TypePTR)
 }
 
+// Exists reports whether the DNS knows a name, whatever stands there.
+func (s Stub) Exists(ctx context.Context, name string) (bool, error) {
+	known, err := s.Client.Exists(ctx, name)
+	if err != nil {
+		return false, temporary(name, err)
+	}
+	return known, nil
+}
+
 func (s Stub) look(ctx context.Context, name string, typ uint16) ([]string, error) {
 	data, err := s.Client.Lookup(ctx, name, typ)
 	if err != nil {

@@ -77,3 +77,23 @@ func TestStubErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestStubTellsWhatExists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, read(t, "example.org.", exampleZone+"dead 60 IN CNAME gone\n"))
+	stub := resolver.Stub{Client: w.client}
+	for name, want := range map[string]bool{
+		"example.org": true, "mail.example.org": true, "_dmarc.example.org": true, "alias.example.org": true,
+		"_tcp.example.org": true, // nothing stands there, and something below it
+		"dead.example.org": true, // an alias that leads nowhere
+		"gone.example.org": false, "x.mail.example.org": false, "a..b": false,
+	} {
+		if got, err := stub.Exists(t.Context(), name); got != want || err != nil {
+			t.Errorf("Exists(%s) = %v, %v, want %v", name, got, err, want)
+		}
+	}
+	w.outside.Break(dnslab.Fault{Kind: dnslab.Servfail})
+	if got, err := stub.Exists(t.Context(), "mail.example.org"); got || err == nil {
+		t.Errorf("Exists with a broken resolver = %v, %v, want an error", got, err)
+	}
+}

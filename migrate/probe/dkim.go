@@ -127,10 +127,12 @@ func (j *judge) result(s *signature, err error) (word, text string) {
 	case err == nil && s.keyFlag("s") && !s.sameIdentity():
 		// RFC 6376, section 3.6.1; the library reads the flag and ignores it.
 		return "permerror", "the key allows no sub-domain in i= (t=s), and i= names one"
-	case err == nil:
+	case err == nil && !s.backward():
 		return "pass", ""
 	case s.tags["l"] != "":
 		return "policy", "l= leaves the end of the body unsigned; it is never a pass"
+	case s.backward():
+		return "permerror", "it expires before it was made"
 	case dkim.IsTempFail(err):
 		return "temperror", errorText(err)
 	case !slices.Contains([]string{"rsa-sha256", "ed25519-sha256", "rsa-sha1"}, s.tags["a"]) && s.tags["a"] != "":
@@ -146,6 +148,9 @@ func (j *judge) result(s *signature, err error) (word, text string) {
 // outlived reports whether an old signature fails for a reason that time
 // alone explains.
 func (j *judge) outlived(s *signature, err error) bool {
+	if !dmarc.ValidName(s.keyName()) || s.backward() {
+		return false // it never was a signature
+	}
 	when := s.time()
 	if when.IsZero() {
 		when = j.m.date()
@@ -214,6 +219,14 @@ func (s *signature) sameIdentity() bool {
 func (s *signature) time() time.Time {
 	t, _ := s.seconds("t")
 	return t
+}
+
+// backward reports whether the signature expires before it was made, which
+// RFC 6376, section 3.5, rules out.
+func (s *signature) backward() bool {
+	made, said := s.seconds("t")
+	ends, limited := s.seconds("x")
+	return said && limited && !ends.After(made)
 }
 
 func (s *signature) seconds(tag string) (time.Time, bool) {

@@ -25,6 +25,12 @@ type Resolver interface {
 	LookupAddr(ctx context.Context, addr string) ([]string, error)
 }
 
+// A knower is a Resolver that can tell a name that does not exist from one
+// without the record that was asked for.
+type knower interface {
+	Exists(ctx context.Context, name string) (bool, error)
+}
+
 // maxQueries bounds what one message may make us ask. Ten signatures, eight
 // queries a walk and ten SPF terms of ten hosts stay below it.
 const maxQueries = 400
@@ -84,9 +90,16 @@ func (a *asker) txt(ctx context.Context) dmarc.Lookup {
 	}
 }
 
-// exists reports whether the DNS knows anything at a name that mail uses. It
-// stands in for the NXDOMAIN that a Resolver cannot tell apart.
+// exists reports whether the DNS knows a name. Of a Resolver that cannot say,
+// it asks for what mail uses, which stands in for NXDOMAIN.
 func (a *asker) exists(ctx context.Context, name string) (bool, error) {
+	if k, ok := a.resolver.(knower); ok {
+		if err := a.count(name); err != nil {
+			return false, err
+		}
+		known, err := k.Exists(ctx, absolute(name))
+		return known, dnsError(name, err)
+	}
 	mxs, err := a.LookupMX(ctx, name)
 	if len(mxs) > 0 || err != nil && !notFound(err) {
 		return len(mxs) > 0, err
