@@ -74,12 +74,15 @@ func (w *writer) finish(ctx context.Context, l *load) error {
 		return nil
 	}
 	if len(l.rest) > 0 {
-		rest := l.part(l.rest, l.bare)
+		rest := l.part(l.rest)
 		rest.release = func() {} // the refused ones, sent before it, hold the room
 		defer func() { w.queue, w.live[rest] = append(w.queue, rest), true }()
 	}
 	if len(l.refused) > 1 && !l.single && w.lane.Multi() {
-		w.requeue(l, l.refused, l.bare)
+		p := l.part(l.refused)
+		delete(w.live, l)
+		w.live[p] = true
+		w.queue = append(w.queue, p)
 		return nil
 	}
 	return w.refused(ctx, l)
@@ -109,14 +112,6 @@ func (w *writer) settleIntent(ctx context.Context, l *load) error {
 		}
 	}
 	return l.d.page.Stored(ctx, l.intent, unnamed)
-}
-
-// requeue sends some messages of a load again, each on its own.
-func (w *writer) requeue(l *load, places []int, bare bool) {
-	p := l.part(places, bare)
-	delete(w.live, l)
-	w.live[p] = true
-	w.queue = append(w.queue, p)
 }
 
 // drop gives up what a load holds.
@@ -156,29 +151,9 @@ func (d *delta) giveUp(err error) {
 	d.failed.Store(true)
 }
 
-// refused sends messages with keywords again without them: no message is lost
-// for a flag. The others the target does not want.
-func (w *writer) refused(ctx context.Context, l *load) error {
-	var bare []int
-	for n, i := range l.refused {
-		if !l.bare && l.stream == nil && hasKeyword(l.messages[i].Flags) {
-			bare = append(bare, i)
-			continue
-		}
-		if err := w.refuse(ctx, l, i, l.reasons[n]); err != nil {
-			return err
-		}
-		l.d.rejects++
-	}
-	if l.d.rejects >= manyRejects && l.d.res.Sent == 0 {
-		l.d.giveUp(fmt.Errorf("append %s: every message is refused: %w", clean(l.d.pair.Target), l.reasons[0]))
-	}
-	if len(bare) > 0 && l.d.fail == nil {
-		w.requeue(l, bare, true)
-		return nil
-	}
-	w.drop(l)
-	return nil
+// everyRefused says that it is the mailbox that the target does not want.
+func everyRefused(d *delta, reason error) error {
+	return fmt.Errorf("append %s: every message is refused: %w", clean(d.pair.Target), reason)
 }
 
 // progress tells how far the mailbox is.

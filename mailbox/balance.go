@@ -60,6 +60,17 @@ func (b Balance) Extra() int {
 	return n
 }
 
+// Repaired returns the number of messages that are at the target with a repair.
+func (b Balance) Repaired() int {
+	n := 0
+	for _, a := range b.Accounts {
+		for _, m := range a.Mailboxes {
+			n += m.Repaired
+		}
+	}
+	return n
+}
+
 // Unread returns the number of mailboxes and accounts that could not be read.
 func (b Balance) Unread() int {
 	n := 0

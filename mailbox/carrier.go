@@ -63,6 +63,7 @@ func (c *carrier) carry(ctx context.Context, turn *semaphore.Weighted) {
 		c.result.Tally = c.result.Tally.Add(m.Tally)
 		c.result.Sent += m.Sent
 		c.result.Bytes += m.Bytes
+		c.result.Repaired += m.Repaired
 	}
 	slices.SortStableFunc(c.result.Findings, compareFindings)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/repair"
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 	"github.com/mxmove/mxmove/mailbox/journal"
 )
@@ -32,6 +33,7 @@ type half struct {
 	silent   int
 	runs     journal.Runs
 	refusals map[imap.UID]journal.Refusal
+	repairs  map[imap.UID]journal.Repair
 	open     map[imap.UID]bool
 	next     imap.UID // of the last inventory; 0: none
 }
@@ -132,6 +134,9 @@ func (c *comparison) recall(ctx context.Context, h *half, source, target uint32)
 	if h.refusals, err = page.Refusals(ctx); err != nil {
 		return err
 	}
+	if h.repairs, err = page.Repairs(ctx); err != nil {
+		return err
+	}
 	if h.next, err = page.Inventory(ctx); err != nil {
 		return err
 	}
@@ -204,6 +209,7 @@ type verdict string
 
 const (
 	equal      verdict = "equal"
+	mended     verdict = "repaired"
 	different  verdict = "different"
 	unreadable verdict = "unreadable"
 )
@@ -227,10 +233,45 @@ func (c *comparison) hash(ctx context.Context) error {
 	if err := readWhole(ctx, c.eyes.target, c.target, theirs); err != nil {
 		return err
 	}
+	var changed []int
 	for n, s := range mine {
-		c.hashes[s] = c.content(s, theirs[n])
+		if c.hashes[s] = c.content(s, theirs[n]); c.hashes[s] == different && c.source[s].Size < streamed {
+			changed = append(changed, s)
+		}
 	}
-	return nil
+	return c.bySide(ctx, changed, func(some []int) error { return c.mended(ctx, some) })
+}
+
+// mended looks whether what differs is the source's message with a repair, as
+// strict servers want it.
+func (c *comparison) mended(ctx context.Context, places []int) error {
+	at := make(map[imap.UID]int, len(places))
+	var of []imap.UID
+	for _, i := range places {
+		at[c.source[i].UID] = i
+		of = append(of, c.source[i].UID)
+	}
+	return c.eyes.source.Bodies(ctx, of, func(uid imap.UID, size int64, body io.Reader) error {
+		i, ok := at[uid]
+		if !ok || size > streamed {
+			return nil
+		}
+		octets := make([]byte, size)
+		if _, err := io.ReadFull(body, octets); err != nil {
+			return err
+		}
+		there := c.target[c.partner[i]].Body
+		if _, ok := repair.Between(octets, func(m []byte) bool { return wholeDigest(m) == there }); ok {
+			c.hashes[i] = mended
+		}
+		return nil
+	})
+}
+
+func wholeDigest(m []byte) wire.Digest {
+	h := wire.NewBodyHash()
+	_, _ = h.Write(m) // never fails
+	return h.Digest()
 }
 
 // content judges the content of a pair. What we have sent must be equal octet

@@ -282,6 +282,9 @@ func (d *delta) end(ctx context.Context) error {
 	if err := d.count(ctx); err != nil {
 		return err
 	}
+	if err := d.repaired(ctx); err != nil {
+		return err
+	}
 	d.ended = true
 	return d.rest(ctx)
 }

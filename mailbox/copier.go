@@ -34,6 +34,7 @@ type AccountResult struct {
 	Tally     Tally // the sum of the mailboxes
 	Sent      int   // messages sent by this run; with DryRun: that would be sent
 	Bytes     int64
+	Repaired  int // of the copied ones, those that the target took only with a repair
 	Moved     int // copies of ours that followed their message to another mailbox
 	Findings  []finding.Finding
 	Err       error // why the account could not be finished; nil when it was
@@ -47,6 +48,7 @@ type MailboxResult struct { //nolint:revive // beside Result and AccountResult t
 	Sent           int
 	Bytes          int64
 	Extra          int            // doubles of our own that came to light
+	Repaired       int            // of the copied ones, those that the target took only with a repair
 	Flags          int            // messages whose flags were carried over
 	Keywords       map[string]int // keywords that the target does not keep, and on how many messages
 	Skipped        string         // why the mailbox as a whole was left out; empty when it was not

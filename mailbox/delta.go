@@ -36,11 +36,12 @@ type delta struct {
 	unkept               []refusal  // refused messages that are still to be kept as files
 	runs                 journal.Runs
 	refusals             map[imap.UID]journal.Refusal
-	look                 imap.UID          // UIDNEXT of the target at the last look
-	seen                 []imap.UID        // what the look has listed
-	seenFrom             imap.UID          // from which UID on; 0: not listed
-	sentNow              map[imap.UID]bool // by this attempt
-	sending              []Message         // by this attempt
+	repairs              map[imap.UID]journal.Repair // sent with a change, or about to be
+	look                 imap.UID                    // UIDNEXT of the target at the last look
+	seen                 []imap.UID                  // what the look has listed
+	seenFrom             imap.UID                    // from which UID on; 0: not listed
+	sentNow              map[imap.UID]bool           // by this attempt
+	sending              []Message                   // by this attempt
 	suspected            map[imap.UID]suspicion
 	rejects              int // messages refused by this attempt
 
@@ -116,7 +117,10 @@ func (d *delta) read(ctx context.Context) (err error) {
 	if d.runs, err = d.page.Runs(ctx); err != nil {
 		return err
 	}
-	d.refusals, err = d.page.Refusals(ctx)
+	if d.refusals, err = d.page.Refusals(ctx); err != nil {
+		return err
+	}
+	d.repairs, err = d.page.Repairs(ctx)
 	return err
 }
 
@@ -257,12 +261,16 @@ func (d *delta) count(ctx context.Context) error {
 		}
 	}
 	t := Tally{Messages: len(d.list) + len(d.silent), Doubt: len(d.silent)}
+	d.res.Repaired = 0
 	for _, m := range d.list {
 		run, _, ok := d.runs.Find(m.UID)
 		_, refused := d.refusals[m.UID]
 		switch {
 		case ok && run.Outcome == journal.Copied:
 			t.Copied++
+			if _, changed := d.repairs[m.UID]; changed {
+				d.res.Repaired++
+			}
 		case ok:
 			t.Present++
 		case d.skips(m):

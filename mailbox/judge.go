@@ -48,13 +48,26 @@ func (c *comparison) count(i int, m candidate, found bool) {
 		b.Differs++
 		c.mark(h.pair.Source, '!', "differs", m.Message)
 	default:
-		c.mark(h.pair.Source, '=', c.reason(h, m), m.Message)
+		state := c.reason(h, m)
+		if c.repaired(i, m) {
+			b.Repaired++
+			state = "repaired"
+		}
+		c.mark(h.pair.Source, '=', state, m.Message)
 	}
 	if c.reason(h, m) == string(journal.Copied) {
 		b.Copied++
 	} else {
 		b.Present++
 	}
+}
+
+// repaired reports whether a message is at the target with a repair: its
+// content says so, or it was sent that way.
+func (c *comparison) repaired(i int, m candidate) bool {
+	h := c.of[i]
+	_, noted := h.repairs[m.UID]
+	return c.hashes[i] == mended || noted && c.reason(h, m) == string(journal.Copied)
 }
 
 // reason says how a message that is at the target came there.

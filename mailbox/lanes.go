@@ -66,8 +66,9 @@ func (c *carrier) easy(ctx context.Context, e *ends, pairs []Pair, job []int) (l
 			c.skipped(ctx, e, p, res)
 			continue
 		}
-		if tally, ok := c.o.unchanged(p); ok {
-			res.Tally = tally
+		if note, ok := c.o.unchanged(p); ok {
+			tally := note.Tally
+			res.Tally, res.Repaired = tally, note.Repaired
 			c.emit(Event{
 				Type: MailboxDone, Account: c.account.Name, Mailbox: p.Source,
 				Total: tally.Messages, Done: tally.Settled(), Tally: &tally,

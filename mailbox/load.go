@@ -43,6 +43,7 @@ type load struct {
 	d        *delta
 	messages []Message
 	octets   [][]byte // whole messages; nil for a streamed one
+	origins  []origin // with changed messages: what they were; nil: as the source gave them
 	stream   *stream  // a single large message
 	release  func()   // gives the room in memory back
 
@@ -172,13 +173,16 @@ func (l *load) item(i int, flags []imap.Flag) lane.Item {
 	return it
 }
 
-// part is a load of the refused messages, to be sent again on their own. It
-// takes over the room in memory.
-func (l *load) part(places []int, bare bool) *load {
-	p := &load{d: l.d, single: true, alone: l.alone, bare: bare, release: l.release}
+// part is a load of some of the messages, each to be sent on its own. It takes
+// over the room in memory.
+func (l *load) part(places []int) *load {
+	p := &load{d: l.d, single: true, alone: l.alone, bare: l.bare, release: l.release}
 	for _, i := range places {
 		p.messages = append(p.messages, l.messages[i])
 		p.octets = append(p.octets, l.octets[i])
+		if l.origins != nil {
+			p.origins = append(p.origins, l.origins[i])
+		}
 	}
 	return p
 }

@@ -34,7 +34,9 @@ func (w *writer) refuse(ctx context.Context, l *load, place int, reason error) e
 		l.d.unkept = append(l.d.unkept, r)
 		return nil
 	}
-	return l.d.keep(ctx, r, bytes.NewReader(l.octets[place]))
+	octets := l.origin(place).octets
+	r.message.Size = int64(len(octets))
+	return l.d.keep(ctx, r, bytes.NewReader(octets))
 }
 
 // keepStreamed fetches refused large messages once more, into their files.
@@ -58,24 +60,20 @@ func (d *delta) keepStreamed(ctx context.Context) error {
 // keep writes a refused message into its file, then into the journal, then
 // into the list that people read.
 func (d *delta) keep(ctx context.Context, r refusal, body io.Reader) error {
-	name, err := d.refusedName(ctx, r.message.UID)
+	name, err := d.write(ctx, r.message.UID, body)
 	if err != nil {
 		return err
 	}
-	if d.o.Refused != "" {
-		if err := writeRefused(filepath.Join(d.o.Refused, filepath.FromSlash(name)), body); err != nil {
-			return fmt.Errorf("keep refused message: %w", err)
-		}
-	} else {
-		name = ""
+	if err := d.unrepaired(ctx, r.message.UID); err != nil {
+		return err
 	}
 	jr := journal.Refusal{UID: r.message.UID, Size: r.message.Size, Reason: r.reason, File: name}
 	if err := d.page.Refuse(ctx, jr); err != nil {
 		return err
 	}
 	d.refusals[r.message.UID] = jr
-	if err := d.listRefused(r, name); err != nil {
-		return fmt.Errorf("list refused message: %w", err)
+	if err := d.listRefused(r.message, r.reason, name); err != nil {
+		return err
 	}
 	d.emit(Event{Type: MessageRefused, Account: d.account.Name, Mailbox: d.pair.Source, Text: r.reason})
 	d.note(finding.Finding{
@@ -85,6 +83,26 @@ func (d *delta) keep(ctx context.Context, r refusal, body io.Reader) error {
 		Fix:      "hand the file to its owner, or run mxmove sync --recopy-missing when the target takes it",
 	})
 	return nil
+}
+
+// file writes a message that is about to be sent changed into its file.
+func (d *delta) file(ctx context.Context, uid imap.UID, octets []byte) (name string, err error) {
+	return d.write(ctx, uid, bytes.NewReader(octets))
+}
+
+// write writes a message into its file, and returns the file's name below the
+// directory of refused ones, empty where there is none.
+func (d *delta) write(ctx context.Context, uid imap.UID, body io.Reader) (name string, err error) {
+	if d.o.Refused == "" {
+		return "", nil
+	}
+	if name, err = d.refusedName(ctx, uid); err != nil {
+		return "", err
+	}
+	if err := writeRefused(filepath.Join(d.o.Refused, filepath.FromSlash(name)), body); err != nil {
+		return "", fmt.Errorf("keep refused message: %w", err)
+	}
+	return name, nil
 }
 
 // refusedName makes a file name out of numbers: nothing of a message or of a
@@ -123,14 +141,19 @@ func writeRefused(path string, body io.Reader) (err error) {
 var refusedColumns = []string{"file", "account", "mailbox", "uidvalidity", "uid", "octets", "date", "reason"}
 
 // listRefused adds a line to index.csv beside the refused messages.
-func (d *delta) listRefused(r refusal, name string) error {
+func (d *delta) listRefused(m Message, reason, name string) (err error) {
 	if d.o.Refused == "" {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("list refused message: %w", err)
+		}
+	}()
 	d.run.mu.Lock()
 	defer d.run.mu.Unlock()
 	path := filepath.Join(d.o.Refused, "index.csv")
-	_, err := os.Stat(path)
+	_, err = os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -142,8 +165,8 @@ func (d *delta) listRefused(r refusal, name string) error {
 	}
 	_ = w.Write([]string{
 		name, cell(d.account.Name), cell(d.pair.Source), strconv.FormatUint(uint64(d.source.UIDValidity), 10),
-		strconv.FormatUint(uint64(r.message.UID), 10), strconv.FormatInt(r.message.Size, 10),
-		r.message.InternalDate.UTC().Format(time.RFC3339), cell(r.reason),
+		strconv.FormatUint(uint64(m.UID), 10), strconv.FormatInt(m.Size, 10),
+		m.InternalDate.UTC().Format(time.RFC3339), cell(reason),
 	})
 	w.Flush()
 	return errors.Join(w.Error(), f.Close())

@@ -18,6 +18,12 @@ type mark struct {
 	Deleted  Deleted `json:"deleted,omitempty"`
 }
 
+// A restNote is what became of the messages of a pair at rest.
+type restNote struct {
+	Tally
+	Repaired int `json:"repaired,omitempty"`
+}
+
 // markOf reads a mark out of a status; ok is false where that tells too
 // little.
 func (o Options) markOf(s wire.Status) (m mark, ok bool) {
@@ -55,7 +61,7 @@ func (d *delta) rest(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rest of %s: %w", clean(d.pair.Source), err)
 	}
-	note, err := json.Marshal(t)
+	note, err := json.Marshal(restNote{t, d.res.Repaired})
 	if err != nil {
 		return fmt.Errorf("rest of %s: %w", clean(d.pair.Source), err)
 	}
@@ -82,16 +88,15 @@ func (c *carrier) rests(ctx context.Context, pairs []Pair) error {
 // unchanged reports whether there is nothing to be done for a pair, and what
 // its tally is: the source says what it said when everything was at the
 // target, and the target is the same mailbox still.
-func (o Options) unchanged(p Pair) (Tally, bool) {
-	var t Tally
+func (o Options) unchanged(p Pair) (t restNote, ok bool) {
 	here, there := p.sourceStatus, p.targetStatus
 	if p.rest == nil || p.Create || o.RecopyMissing || here.UIDValidity == nil || there.UIDValidity == nil ||
 		*here.UIDValidity != p.rest.SourceValidity || *there.UIDValidity != p.rest.TargetValidity {
 		return t, false
 	}
-	now, ok := o.markOf(here)
+	now, told := o.markOf(here)
 	var then mark
-	if !ok || json.Unmarshal([]byte(p.rest.Mark), &then) != nil || json.Unmarshal([]byte(p.rest.Note), &t) != nil {
+	if !told || json.Unmarshal([]byte(p.rest.Mark), &then) != nil || json.Unmarshal([]byte(p.rest.Note), &t) != nil {
 		return t, false
 	}
 	flags := now.ModSeq != 0 && now.ModSeq == then.ModSeq

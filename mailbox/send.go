@@ -19,6 +19,11 @@ func (v *convoy) send(ctx context.Context) error {
 			continue
 		}
 		d.sending = d.todo()
+		for _, m := range d.sending {
+			if err := d.unrepaired(ctx, m.UID); err != nil {
+				return err // it is tried as it is first
+			}
+		}
 		plain, apart := d.sorted(d.sending)
 		for _, ms := range batches(plain) {
 			f.todo = append(f.todo, batch{d: d, messages: ms})

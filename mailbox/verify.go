@@ -24,7 +24,7 @@ type VerifyOptions struct {
 type Mark struct {
 	Account, Mailbox string // the source mailbox; the target's for '-'
 	Sign             byte   // '=' on both sides, '+' not at the target, '-' at the target only, '!' different, '?' in doubt or unreadable
-	State            string // the word of the tally, "extra" for '-'
+	State            string // the word of the tally, "repaired" for what is there with a repair, "extra" for '-'
 	Message          Message
 }
 
