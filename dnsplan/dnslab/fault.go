@@ -17,6 +17,7 @@ const (
 	Refused  Kind = "refused"  // the server refuses
 	Drop     Kind = "drop"     // no answer comes
 	Lame     Kind = "lame"     // an empty answer without authority
+	Bogus    Kind = "bogus"    // the server fails, as one that validates, unless it is asked not to check
 	Truncate Kind = "truncate" // over UDP, an empty answer with TC
 	Ignore   Kind = "ignore"   // an update gets NOERROR and has no effect
 	Mute     Kind = "mute"     // an update has its effect and gets no answer: over TCP, the connection ends
@@ -38,6 +39,8 @@ type Query struct {
 	Network string // "udp" or "tcp"
 	Recurse bool   // RD
 	Update  bool
+
+	Unchecked bool // CD
 }
 
 // maxQueries bounds the log of a lab that runs for long.
@@ -82,7 +85,7 @@ func (l *Lab) fault(q Query) Kind {
 	defer l.mu.Unlock()
 	for i, f := range l.faults {
 		if f.Update != q.Update || f.Name != "" && f.Name != q.Name || f.Type != 0 && f.Type != q.Type ||
-			f.Kind == Truncate && q.Network != "udp" {
+			f.Kind == Truncate && q.Network != "udp" || f.Kind == Bogus && q.Unchecked {
 			continue
 		}
 		if f.Times > 0 {
@@ -99,7 +102,7 @@ func (l *Lab) fault(q Query) Kind {
 func spoil(reply, r *dns.Msg, kind Kind) {
 	reply.SetReply(r)
 	switch kind {
-	case Servfail:
+	case Servfail, Bogus:
 		reply.Rcode = dns.RcodeServerFailure
 	case Refused:
 		reply.Rcode = dns.RcodeRefused

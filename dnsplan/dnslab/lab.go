@@ -179,6 +179,7 @@ func (l *Lab) handle(w dns.ResponseWriter, r *dns.Msg) {
 	q := Query{
 		Name: zone.Canonical(r.Question[0].Name), Type: r.Question[0].Qtype,
 		Network: network, Recurse: r.RecursionDesired, Update: r.Opcode == dns.OpcodeUpdate,
+		Unchecked: r.CheckingDisabled,
 	}
 	l.note(q)
 	kind := l.fault(q)

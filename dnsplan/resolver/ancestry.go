@@ -25,15 +25,23 @@ func (c *Client) ancestry(ctx context.Context, apex string, primary *view) []fin
 			found = append(found, strangers(apex, above, set))
 		}
 	}
-	ds, err := c.Lookup(ctx, apex, dns.TypeDS)
+	return append(found, c.signatures(ctx, apex, primary)...)
+}
+
+// signatures asks whether those who validate can trust what the zone says.
+func (c *Client) signatures(ctx context.Context, apex string, primary *view) []finding.Finding {
+	ds, err := c.lookup(ctx, apex, dns.TypeDS, c.recurseAnyway)
 	if err != nil || len(ds) == 0 {
-		return found
+		return nil
 	}
 	keys, err := c.Ask(ctx, primary.server, apex, dns.TypeDNSKEY)
-	if err == nil && !vouched(apex, ds, keys) {
-		found = append(found, keysMissing(apex, ds, keys))
+	switch {
+	case err == nil && !vouched(apex, ds, keys):
+		return []finding.Finding{keysMissing(apex, ds, keys)}
+	case c.bogus(ctx, apex):
+		return []finding.Finding{bogus(apex)}
 	}
-	return found
+	return nil
 }
 
 // delegation asks the servers of the zone above for the NS RRset of a zone. It
@@ -46,7 +54,7 @@ func (c *Client) delegation(ctx context.Context, apex string) (*zone.RRset, erro
 	}
 	var last error
 	for _, s := range servers[:min(len(servers), most)] {
-		in, err := c.query(ctx, s, dns.Question{Name: apex, Qtype: dns.TypeNS}, false)
+		in, err := c.query(ctx, s, dns.Question{Name: apex, Qtype: dns.TypeNS}, direct)
 		if err != nil {
 			last = err
 			continue
@@ -118,6 +126,15 @@ func sorted(set *zone.RRset) *zone.RRset {
 	s := *set
 	s.Data = slices.Sorted(slices.Values(set.Data))
 	return &s
+}
+
+func bogus(apex string) finding.Finding {
+	return finding.Finding{
+		Severity: finding.Block, Code: finding.Bogus, Subject: apex,
+		Text:     "the signatures of " + apex + " do not hold: validating resolvers get no answer about the domain",
+		Evidence: []string{apex + " SOA: the resolver fails, and answers when it is told not to validate"},
+		Fix:      "sign the zone anew and see that every server serves the new signatures, or have the DS records taken out at the registrar",
+	}
 }
 
 func keysMissing(apex string, ds []string, keys *zone.RRset) finding.Finding {

@@ -2,6 +2,7 @@ package resolver_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -109,5 +110,57 @@ func TestHiddenKeysAreTold(t *testing.T) {
 	}
 	if fs := snapshot(t, w, resolver.Source{AXFR: w.ns1.Addr(), TSIG: &key}).Findings; len(fs) != 0 {
 		t.Errorf("with the whole zone: findings = %v, want none", fs)
+	}
+}
+
+// TestBogusZoneIsStillRead plans for a zone that validating resolvers refuse:
+// its servers are found all the same, and what is wrong is told.
+func TestBogusZoneIsStillRead(t *testing.T) {
+	t.Parallel()
+	key := &dns.DNSKEY{
+		Hdr:   dns.RR_Header{Name: "example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
+		Flags: 257, Protocol: 3, Algorithm: dns.ED25519, PublicKey: "l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=",
+	}
+	ds := key.ToDS(dns.SHA256).String() + "\n"
+	tests := []struct {
+		name, extra string
+		faults      []dnslab.Fault
+		want        string
+	}{
+		{"signatures have run out", key.String() + "\n" + ds, []dnslab.Fault{{Kind: dnslab.Bogus}}, "MX106 block example.org."},
+		{"vouched for and not signed", ds, []dnslab.Fault{{Kind: dnslab.Bogus}}, "MX101 block example.org."},
+		{"one question fails", key.String() + "\n" + ds, []dnslab.Fault{{Kind: dnslab.Bogus, Type: dns.TypeNS}}, ""},
+		{"the resolver fails for a moment", key.String() + "\n" + ds, []dnslab.Fault{{Kind: dnslab.Servfail, Type: dns.TypeSOA, Times: 1}}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, read(t, "example.org.", exampleZone+tt.extra))
+			for _, f := range tt.faults {
+				w.outside.Break(f)
+			}
+			apex, err := w.client.Zone(t.Context(), "example.org")
+			if err != nil || apex != "example.org." {
+				t.Fatalf("Zone = %q, %v, want example.org.", apex, err)
+			}
+			snap := snapshot(t, w, resolver.Source{})
+			if got := codes(snap.Findings); got != tt.want {
+				t.Errorf("findings = %q, want %q", got, tt.want)
+			}
+			if mx := snap.Zone.Get("example.org.", dns.TypeMX); mx == nil {
+				t.Error("the zone was not read from its servers")
+			}
+		})
+	}
+}
+
+// A name that validating receivers get no answer for has none for us either:
+// SPF is counted as they count it.
+func TestLookupValidates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.outside.Break(dnslab.Fault{Kind: dnslab.Bogus})
+	if data, err := w.client.Lookup(t.Context(), "provider.example", dns.TypeTXT); !errors.Is(err, resolver.ErrNoAnswer) {
+		t.Errorf("Lookup of a bogus name = %v, %v, want ErrNoAnswer", data, err)
 	}
 }

@@ -94,7 +94,7 @@ func (*referral) Error() string { return "the name is delegated to other servers
 // stands in its place.
 func (c *Client) ask(ctx context.Context, s Server, name string, typ uint16) ([]zone.RRset, error) {
 	name = zone.Canonical(name)
-	in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: typ}, false)
+	in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: typ}, direct)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +130,11 @@ func delegated(in *dns.Msg) []zone.RRset {
 	}
 	return zone.FromRRs(ns)
 }
+
+// An rcodeError is an answer with an error for a code.
+type rcodeError int
+
+func (e rcodeError) Error() string { return rcode(int(e)) }
 
 func rcode(n int) string {
 	if s, ok := dns.RcodeToString[n]; ok {

@@ -49,7 +49,7 @@ func (c *Client) entry(ctx context.Context, name string) (string, error) {
 	labels := dns.Split(name)
 	for i := max(0, len(labels)-2); i >= 0; i-- {
 		suffix := name[labels[i]:]
-		in, err := c.recurse(ctx, suffix, dns.TypeSOA)
+		in, err := c.recurseAnyway(ctx, suffix, dns.TypeSOA)
 		if err != nil {
 			return "", err
 		}
@@ -71,7 +71,7 @@ func (c *Client) entry(ctx context.Context, name string) (string, error) {
 func (c *Client) cut(ctx context.Context, servers []Server, name string) (apex string, authority bool, err error) {
 	var last error
 	for _, s := range servers {
-		in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: dns.TypeSOA}, false)
+		in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: dns.TypeSOA}, direct)
 		if err != nil {
 			last = err
 			continue
@@ -121,7 +121,7 @@ func (c *Client) named() []Server {
 }
 
 func (c *Client) nameServers(ctx context.Context, apex string) ([]Server, error) {
-	names, err := c.Lookup(ctx, apex, dns.TypeNS)
+	names, err := c.lookup(ctx, apex, dns.TypeNS, c.recurseAnyway)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (c *Client) addresses(ctx context.Context, host string) ([]string, error) {
 	var addrs []string
 	var last error
 	for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		found, err := c.Lookup(ctx, host, typ)
+		found, err := c.lookup(ctx, host, typ, c.recurseAnyway)
 		last = errors.Join(last, err)
 		for _, text := range found {
 			if addr, err := netip.ParseAddr(strings.TrimSpace(text)); err == nil {

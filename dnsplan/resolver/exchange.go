@@ -13,12 +13,21 @@ import (
 	"github.com/miekg/dns"
 )
 
+// A manner says how a question is put.
+type manner int
+
+const (
+	direct    manner = iota // to a server of the zone itself
+	recursion               // to a resolver
+	unchecked               // to a resolver, which shall not look at signatures
+)
+
 var errMismatch = errors.New("the answer is not to the question")
 
 // query puts one question to one server, over UDP first and over TCP when the
 // answer does not fit, in up to three tries. It returns whatever the server
 // answered; only silence and broken messages are errors, and wrap ErrNoAnswer.
-func (c *Client) query(ctx context.Context, s Server, q dns.Question, recurse bool) (*dns.Msg, error) {
+func (c *Client) query(ctx context.Context, s Server, q dns.Question, as manner) (*dns.Msg, error) {
 	if _, ok := dns.IsDomainName(q.Name); !ok {
 		return nil, fmt.Errorf("resolver: %q is no domain name", q.Name)
 	}
@@ -27,7 +36,7 @@ func (c *Client) query(ctx context.Context, s Server, q dns.Question, recurse bo
 	}
 	var last error
 	for attempt := range tries {
-		in, err := c.try(ctx, s, q, recurse)
+		in, err := c.try(ctx, s, q, as)
 		if err == nil {
 			c.memory.heard(s.Addr)
 			return in, nil
@@ -42,18 +51,18 @@ func (c *Client) query(ctx context.Context, s Server, q dns.Question, recurse bo
 	return nil, noAnswer(q.Name, q.Qtype, s, last)
 }
 
-func (c *Client) try(ctx context.Context, s Server, q dns.Question, recurse bool) (*dns.Msg, error) {
+func (c *Client) try(ctx context.Context, s Server, q dns.Question, as manner) (*dns.Msg, error) {
 	network := "udp"
 	if c.TCP {
 		network = "tcp"
 	}
-	in, err := c.once(ctx, network, s, question(q, recurse, true))
+	in, err := c.once(ctx, network, s, question(q, as, true))
 	if err == nil && in.Rcode == dns.RcodeFormatError {
 		// RFC 6891, section 7: a server that does not know EDNS says FORMERR.
-		in, err = c.once(ctx, network, s, question(q, recurse, false))
+		in, err = c.once(ctx, network, s, question(q, as, false))
 	}
 	if err == nil && in.Truncated && network == "udp" {
-		in, err = c.once(ctx, "tcp", s, question(q, recurse, true))
+		in, err = c.once(ctx, "tcp", s, question(q, as, true))
 	}
 	if err == nil && in.Truncated {
 		return nil, errors.New("truncated over TCP")
@@ -61,10 +70,10 @@ func (c *Client) try(ctx context.Context, s Server, q dns.Question, recurse bool
 	return in, err
 }
 
-func question(q dns.Question, recurse, edns bool) *dns.Msg {
+func question(q dns.Question, as manner, edns bool) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetQuestion(q.Name, q.Qtype)
-	m.RecursionDesired = recurse
+	m.RecursionDesired, m.CheckingDisabled = as != direct, as == unchecked
 	if edns {
 		m.SetEdns0(ednsSize, false)
 	}

@@ -23,27 +23,26 @@ const (
 // better not asked here: the resolver would remember their absence, just when
 // the provider comes looking (RFC 2308).
 func (c *Client) Lookup(ctx context.Context, name string, typ uint16) ([]string, error) {
-	set, err := c.lookup(ctx, name, typ)
-	if err != nil || set == nil {
-		return nil, err
-	}
-	return set.Data, nil
+	return c.lookup(ctx, name, typ, c.recurse)
 }
 
-func (c *Client) lookup(ctx context.Context, name string, typ uint16) (*zone.RRset, error) {
+// An askFunc puts a question to the resolvers.
+type askFunc func(ctx context.Context, name string, typ uint16) (*dns.Msg, error)
+
+func (c *Client) lookup(ctx context.Context, name string, typ uint16, ask askFunc) ([]string, error) {
 	asked := zone.Canonical(name)
 	if _, ok := dns.IsDomainName(asked); !ok {
 		return nil, nil // what cannot be asked for cannot exist
 	}
 	next := asked
 	for range maxChain {
-		in, err := c.recurse(ctx, next, typ)
+		in, err := ask(ctx, next, typ)
 		if err != nil {
 			return nil, err
 		}
 		end := follow(in.Answer, next, typ)
 		if set := pick(owned(in.Answer, end, typ), typ); set != nil {
-			return set, nil
+			return set.Data, nil
 		}
 		if end == next || in.Rcode == dns.RcodeNameError {
 			return nil, nil
@@ -86,6 +85,41 @@ func follow(rrs []dns.RR, name string, typ uint16) string {
 
 // recurse asks the resolvers in turn until one knows.
 func (c *Client) recurse(ctx context.Context, name string, typ uint16) (*dns.Msg, error) {
+	return c.resolve(ctx, name, typ, recursion)
+}
+
+// recurseAnyway is recurse for the way to the servers of a zone. A resolver
+// that validates fails where signatures do not hold (RFC 4035, section 5.5),
+// and the servers still know what is in their zone: it is asked once more, not
+// to look at them.
+func (c *Client) recurseAnyway(ctx context.Context, name string, typ uint16) (*dns.Msg, error) {
+	in, err := c.recurse(ctx, name, typ)
+	if !failed(err) {
+		return in, err
+	}
+	if in, again := c.resolve(ctx, name, typ, unchecked); again == nil {
+		return in, nil
+	}
+	return nil, err
+}
+
+// bogus reports whether resolvers fail for a name only because of signatures.
+func (c *Client) bogus(ctx context.Context, name string) bool {
+	_, err := c.recurse(ctx, name, dns.TypeSOA)
+	if !failed(err) {
+		return false
+	}
+	_, err = c.resolve(ctx, name, dns.TypeSOA, unchecked)
+	return err == nil
+}
+
+// failed reports whether a resolver has answered that it could not resolve.
+func failed(err error) bool {
+	code, ok := errors.AsType[rcodeError](err)
+	return ok && code == dns.RcodeServerFailure
+}
+
+func (c *Client) resolve(ctx context.Context, name string, typ uint16, as manner) (*dns.Msg, error) {
 	resolvers, err := c.resolvers()
 	if err != nil {
 		return nil, err
@@ -93,7 +127,7 @@ func (c *Client) recurse(ctx context.Context, name string, typ uint16) (*dns.Msg
 	var last error
 	for _, addr := range resolvers {
 		s := Server{Name: "resolver", Addr: addr}
-		in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: typ}, true)
+		in, err := c.query(ctx, s, dns.Question{Name: name, Qtype: typ}, as)
 		if err == nil {
 			if err = recursive(in); err == nil {
 				return in, nil
@@ -112,7 +146,7 @@ func (c *Client) recurse(ctx context.Context, name string, typ uint16) (*dns.Msg
 func recursive(in *dns.Msg) error {
 	switch {
 	case in.Rcode != dns.RcodeSuccess && in.Rcode != dns.RcodeNameError:
-		return errors.New(rcode(in.Rcode))
+		return rcodeError(in.Rcode)
 	case !in.RecursionAvailable && !in.Authoritative:
 		return errors.New("the server does not resolve for others")
 	}

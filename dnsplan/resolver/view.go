@@ -48,7 +48,7 @@ func (v *view) begin(ctx context.Context) {
 	v.found[set.Key()] = *set
 	v.asked[set.Key()] = true
 	q := dns.Question{Name: "_domainkey." + v.domain, Qtype: dns.TypeTXT}
-	in, err := v.client.query(ctx, v.server, q, false)
+	in, err := v.client.query(ctx, v.server, q, direct)
 	if v.err = err; err == nil {
 		v.keys = in.Rcode != dns.RcodeNameError
 	}

@@ -5,4 +5,5 @@ const (
 	TooManyGone     Code = "MX160" // more messages have gone from a mailbox than is followed in one run
 	MessageIsolated Code = "MX161" // a connection is lost whenever a message is fetched or sent
 	MessageRepaired Code = "MX162" // the target takes a message only with a repair
+	DateChosen      Code = "MX163" // the source gives no believable date for a message
 )

@@ -21,4 +21,5 @@ const (
 	MissingDot        Code = "MX103" // a name ends with the zone's name twice
 	MassChange        Code = "MX104" // the plan would change most of a zone
 	NotSigned         Code = "MX105" // the provider's exchanges need DNSSEC, and the zone has none
+	Bogus             Code = "MX106" // the zone is signed, and its signatures do not hold
 )
