@@ -200,7 +200,7 @@ func (d Document) zoneTile() tile {
 	}
 	t.Tone, t.Value, t.Text = plain, fmt.Sprintf("%d of %d", done, all), "changes published"
 	if unseen {
-		t.Tone, t.Text = care, "changes published, not all seen everywhere"
+		t.Tone, t.Text = care, "changes published, some of them not seen everywhere"
 	}
 	return t
 }

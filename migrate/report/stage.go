@@ -91,7 +91,7 @@ func touches(s step.Step) []dnsplan.Stage {
 		return []dnsplan.Stage{dnsplan.Switch, dnsplan.Retire, dnsplan.Harden}
 	case s.To == step.Switching: // it ends when the switch is written
 		return []dnsplan.Stage{dnsplan.Switch}
-	case done:
+	case done || s.Stopped():
 		return nil
 	case s.To == step.Prepared:
 		return []dnsplan.Stage{dnsplan.Prepare}

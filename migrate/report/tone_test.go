@@ -183,6 +183,14 @@ func TestStagesInWords(t *testing.T) {
 		}, []string{
 			"care published, not seen everywhere yet", "good seen on every authoritative server", "plain not published", "plain nothing to change",
 		}},
+		{"refused by a gate", func(r *migrate.Record) {
+			r.Steps = append(r.Steps, step.Step{
+				From: step.Prepared, To: step.Prepared, Began: at(31 * time.Hour), Ended: at(31 * time.Hour), Outcome: "refused: no probe",
+				Gates: []step.Result{{Gate: "aligned", Outcome: step.NotMeasured}},
+			})
+		}, []string{
+			"good seen on every authoritative server", "good seen on every authoritative server", "plain not published", "plain nothing to change",
+		}},
 		{"half prepared", func(r *migrate.Record) { r.Applied, r.Steps = r.Applied[:1], r.Steps[:2] }, []string{
 			"care 1 of 3 published", "plain not published", "plain not published", "plain nothing to change",
 		}},

@@ -4,6 +4,7 @@
 package step
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -83,4 +84,9 @@ type Step struct {
 	Outcome  string       `json:"outcome"` // "" while it runs, "done", or a sentence
 	Gates    []Result     `json:"gates"`
 	Accepted []Acceptance `json:"accepted"`
+}
+
+// Stopped reports whether a gate has kept the step from doing anything.
+func (s Step) Stopped() bool {
+	return slices.ContainsFunc(s.Gates, func(g Result) bool { return g.Outcome == Refused || g.Outcome == NotMeasured })
 }
