@@ -46,6 +46,10 @@ type mark struct {
 type Found struct {
 	Mailbox string // as people see it: INBOX, or where spam goes
 	Message []byte
+
+	// Envelope is how the message was handed in, where a Listener took it; of
+	// one from a mailbox it is nil, and the trace fields tell.
+	Envelope *Envelope
 }
 
 // Find looks once, in INBOX and in the mailbox for spam, for the message that

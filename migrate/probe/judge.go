@@ -26,6 +26,10 @@ type JudgeOptions struct {
 	// Receivers are names under which the receiver writes its
 	// Authentication-Results, beside that of the host that took the message.
 	Receivers []string
+
+	// Direct says that the message came straight to a Listener: whatever
+	// Authentication-Results it holds are then the sender's.
+	Direct bool
 }
 
 // Judge evaluates a message as a receiver does: every DKIM signature, SPF for
@@ -73,7 +77,9 @@ func (j *judge) run(ctx context.Context) {
 	j.v.From, err = j.m.author()
 	j.v.DKIM = j.signatures(ctx)
 	j.v.SPF = j.envelope(ctx)
-	j.v.Receiver = j.m.opinion(j.o.Receivers)
+	if !j.o.Direct {
+		j.v.Receiver = j.m.opinion(j.o.Receivers)
+	}
 	if err != nil {
 		j.v.DMARC = Fail
 		j.say(finding.Block, finding.FromUnusable, errorText(err),
