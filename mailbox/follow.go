@@ -134,7 +134,7 @@ func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 	}
 	p.followValidity = seen.visit.Selected.UIDValidity
 	if p.targetStatus.UIDValidity == nil {
-		return nil, f.arrive(ctx, p, seen.uids) // it has just been made
+		return nil, f.arrive(ctx, p, seen.uids, nil) // it has just been made
 	}
 	d := &delta{carrier: f.carrier, pair: *p}
 	page, err := f.journal.Page(ctx, d.key(p.followValidity, *p.targetStatus.UIDValidity))
@@ -157,29 +157,17 @@ func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 		_, _, known := g.runs.Find(uid)
 		return known
 	})
-	if err := f.arrive(ctx, p, fresh); err != nil {
+	intents, err := page.Intents(ctx)
+	if err != nil {
 		return nil, err
 	}
-	intents, err := page.Intents(ctx)
-	if err != nil || len(g.absent) == 0 || len(intents) > 0 {
-		return nil, err // what is in doubt is settled first
+	if err := f.arrive(ctx, p, fresh, intents); err != nil {
+		return nil, err
+	}
+	if len(g.absent) == 0 || len(intents) > 0 {
+		return nil, nil // what is in doubt is settled first
 	}
 	return g, nil
-}
-
-// arrive lists what is new in a source mailbox.
-func (f *follower) arrive(ctx context.Context, p *Pair, fresh []imap.UID) error {
-	if len(fresh) == 0 || len(fresh) > convoyMessages {
-		return nil
-	}
-	if _, err := f.ends.source.Examine(ctx, p.SourceWire); err != nil {
-		return err
-	}
-	told, err := list(ctx, f.ends.source, wire.SetOf(fresh...), true)
-	for _, m := range told {
-		f.arrivals, f.at = append(f.arrivals, candidate{Message: m, claim: unsent}), append(f.at, p)
-	}
-	return err
 }
 
 // fill moves the copies of what has gone from one mailbox.
@@ -201,23 +189,40 @@ func (f *follower) fill(ctx context.Context, g *gap) error {
 	pairs, _ := matchHeaders(f.arrivals, copies)
 	matched := make(map[int]bool)
 	for _, m := range pairs {
-		matched[m.target] = true
-		moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, f.arrivals[m.source].UID})
+		if matched[m.target] = true; f.arrivals[m.source].claim == doubted {
+			continue
+		}
+		moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, f.arrivals[m.source].Message})
 	}
 	for i, c := range copies {
 		// One that resembles an arrival without being evidently the same stays.
 		like := slices.ContainsFunc(f.arrivals, func(a candidate) bool { return a.Header == c.Header })
 		if !matched[i] && !like && f.trash != nil {
-			moves[f.trash] = append(moves[f.trash], move{c.UID, 0})
+			moves[f.trash] = append(moves[f.trash], move{c.UID, Message{}})
 		}
 	}
 	delete(moves, g.pair)
+	for p, ms := range moves {
+		if moves[p], err = f.awaited(ctx, p, ms); err != nil {
+			return err
+		}
+	}
+	maps.DeleteFunc(moves, func(_ *Pair, ms []move) bool { return len(ms) == 0 })
+	if len(moves) == 0 {
+		return nil
+	}
+	if sel, err := f.ends.target.Select(ctx, g.pair.TargetWire); err != nil || sel.UIDValidity != g.page.Key().TargetValidity {
+		return err
+	}
 	return f.move(ctx, g, moves)
 }
 
-// A move is a copy at the target, and the UID that its message has at its new
-// place in the source, 0 for none.
-type move struct{ target, arrival imap.UID }
+// A move is a copy at the target, and its message at the new place in the
+// source, if it has one.
+type move struct {
+	target  imap.UID
+	arrival Message
+}
 
 // untouched lists those of our copies that are still where we put them, with
 // the flags that we gave them.
@@ -286,8 +291,8 @@ func (f *follower) move(ctx context.Context, g *gap, moves map[*Pair][]move) err
 		var runs []journal.Run
 		for _, m := range moves[p] {
 			moved[m.target] = true
-			if to := places[m.target]; to != 0 && m.arrival != 0 {
-				runs = append(runs, journal.Run{Source: m.arrival, Target: to, Count: 1, Outcome: journal.Copied})
+			if to := places[m.target]; to != 0 && m.arrival.UID != 0 {
+				runs = append(runs, journal.Run{Source: m.arrival.UID, Target: to, Count: 1, Outcome: journal.Copied})
 			}
 		}
 		if err := f.arrived(ctx, p, validity, runs); err != nil {

@@ -27,6 +27,7 @@ type lab struct {
 	from, to       *imaplab.Account
 	account        mailbox.Account
 	state          string
+	books          *journal.Journal // in place of state, where a test opens it once
 	options        mailbox.Options
 }
 
@@ -69,6 +70,9 @@ func side(s *imaplab.Server, user, password string) mailbox.Side {
 // copier opens the state, as each new process does.
 func (l *lab) copier() *mailbox.Copier {
 	l.t.Helper()
+	if l.books != nil {
+		return &mailbox.Copier{Journal: l.books, Options: l.options}
+	}
 	return &mailbox.Copier{Journal: openJournal(l.t, l.state), Options: l.options}
 }
 
@@ -94,8 +98,12 @@ func openJournal(t testing.TB, path string) *journal.Journal {
 	return journal.Open(db)
 }
 
+func dsn(path string) string {
+	return path + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)"
+}
+
 func openDB(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", path+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", dsn(path))
 	if err == nil {
 		db.SetMaxOpenConns(1)
 	}
