@@ -285,6 +285,7 @@ func (d *delta) end(ctx context.Context) error {
 	if err := d.repaired(ctx); err != nil {
 		return err
 	}
+	d.noteDates()
 	d.ended = true
 	return d.rest(ctx)
 }

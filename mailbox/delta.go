@@ -43,7 +43,8 @@ type delta struct {
 	sentNow              map[imap.UID]bool           // by this attempt
 	sending              []Message                   // by this attempt
 	suspected            map[imap.UID]suspicion
-	rejects              int // messages refused by this attempt
+	redated              map[dated]int // messages that got another date; the reader's
+	rejects              int           // messages refused by this attempt
 
 	fail      error       // why nothing more is sent; the writer's
 	unreadErr error       // why nothing more is read; the reader's

@@ -147,9 +147,7 @@ func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b batch, relea
 			return err
 		}
 		m.Size, m.Header = size, wire.Fingerprint(head)
-		if m.InternalDate.IsZero() {
-			m.InternalDate = headerDate(head)
-		}
+		b.d.redate(&m, head)
 		s := new(stream)
 		s.r, s.w = io.Pipe()
 		if err := f.hand(&load{d: b.d, alone: b.alone, messages: []Message{m}, stream: s, release: release}); err != nil {

@@ -1,12 +1,9 @@
 package mailbox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"net/mail"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -111,9 +108,7 @@ func weight(ms []Message) int64 {
 func (l *load) add(m Message, octets []byte) {
 	m.Header = wire.Fingerprint(octets)
 	m.Size = int64(len(octets))
-	if m.InternalDate.IsZero() {
-		m.InternalDate = headerDate(octets)
-	}
+	l.d.redate(&m, octets)
 	l.messages = append(l.messages, m)
 	l.octets = append(l.octets, octets)
 }
@@ -133,20 +128,6 @@ func (d *delta) unanswered(ctx context.Context, uid imap.UID) error {
 		d.silent = append(d.silent, uid)
 	}
 	return nil
-}
-
-// headerDate reads the Date field of a message whose server gives no
-// INTERNALDATE; the target would put the day of the move in its place.
-func headerDate(octets []byte) time.Time {
-	m, err := mail.ReadMessage(bytes.NewReader(octets[:min(len(octets), 64<<10)]))
-	if err != nil {
-		return time.Time{}
-	}
-	t, err := m.Header.Date()
-	if err != nil || t.Year() < 1971 || t.Year() > 9999 {
-		return time.Time{}
-	}
-	return t
 }
 
 // ids lists the UIDs of messages.
