@@ -57,12 +57,15 @@ type Sync struct {
 	Mailboxes   map[string]string // explicit pairs, source to target
 }
 
-// A Probe is a mailbox elsewhere that receives the DMARC probe.
+// A Probe says where the DMARC probe is received: in a mailbox elsewhere, or
+// at a port of this machine.
 type Probe struct {
 	Address  string
-	IMAP     *Endpoint
+	IMAP     *Endpoint // nil: Listen is set
 	TLS      TLS
 	Password Secret
+	OAuth    *OAuth // instead of Password; nil: the password
+	Listen   string // "host:port" on this machine, to which Address's MX record leads, or empty
 }
 
 // A Policy holds the times of the watch.

@@ -143,6 +143,32 @@ func TestLoadDefaults(t *testing.T) {
 	}
 }
 
+func TestLoadProbe(t *testing.T) {
+	t.Parallel()
+	imap := &config.Endpoint{Scheme: "imaps", Host: "imap.elsewhere.example", Port: 993}
+	tests := []struct {
+		keys string
+		want config.Probe
+	}{
+		{"listen: 0.0.0.0:25", config.Probe{Listen: "0.0.0.0:25"}},
+		{"listen: 192.0.2.7", config.Probe{Listen: "192.0.2.7:25"}},
+		{`listen: "[::]:2525"`, config.Probe{Listen: "[::]:2525"}},
+		{"imap: imaps://imap.elsewhere.example, oauth: {kind: token}, password: {env: PROBE}",
+			config.Probe{IMAP: imap, OAuth: &config.OAuth{Kind: "token"}, Password: config.Secret{Env: "PROBE"}}},
+		{"imap: imaps://imap.elsewhere.example, oauth: {kind: token}", config.Probe{IMAP: imap, OAuth: &config.OAuth{Kind: "token"}}},
+	}
+	for _, tt := range tests {
+		c, err := config.Load(write(t, "mxmove.yaml", "domain: example.org\nprovider: google\nprobe: {address: probe@elsewhere.example, "+tt.keys+"}\n"))
+		if err != nil {
+			t.Errorf("%s: %v", tt.keys, err)
+			continue
+		}
+		if tt.want.Address = "probe@elsewhere.example"; !reflect.DeepEqual(*c.Probe, tt.want) {
+			t.Errorf("%s: Probe = %+v, want %+v", tt.keys, *c.Probe, tt.want)
+		}
+	}
+}
+
 func TestLoadWithoutFile(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(filepath.Join(t.TempDir(), config.File))

@@ -38,7 +38,7 @@ func (c *Config) has(key string) (has bool, example string) {
 	case "dns.publisher":
 		return c.DNS.Publisher != Publisher{}, "{rfc2136: {server: ADDRESS, tsig: {name: KEY, secret: {env: TSIG}}}}"
 	case "probe":
-		return c.Probe != nil, "{address: probe@elsewhere.example, imap: imaps://imap.elsewhere.example, password: {env: PROBE}}"
+		return c.Probe != nil, "{address: probe@elsewhere.example, imap: imaps://imap.elsewhere.example, password: {env: PROBE}}, or {address: probe@this-machine.example, listen: 0.0.0.0:25}"
 	case "inventory":
 		return c.Inventory != nil, "{postfix: /etc/postfix}"
 	}

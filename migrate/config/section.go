@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -109,13 +110,48 @@ func (r *reader) probe(dst **Probe) field {
 			return
 		}
 		p := &Probe{}
-		r.object(v, map[string]field{
+		seen := r.object(v, map[string]field{
 			"address":  r.mailAddress(&p.Address),
 			"imap":     r.endpoint(&p.IMAP, "imaps", "imap"),
+			"listen":   r.listen(&p.Listen),
+			"oauth":    r.oauth(&p.OAuth),
 			"password": r.secret(&p.Password),
 			"tls":      r.tls(&p.TLS),
-		}, "address", "imap", "password")
+		}, "address")
+		r.receiver(v, seen)
 		*dst = p
+	}
+}
+
+// receiver asks for a mailbox with its login, or for a port of our own.
+func (r *reader) receiver(v value, seen map[string]place) {
+	if _, ok := seen["listen"]; ok {
+		for _, key := range []string{"imap", "oauth", "password", "tls"} {
+			if at, ok := seen[key]; ok {
+				r.fail(at, fmt.Sprintf("%q belongs to a mailbox elsewhere, and listen says that the probe comes to this machine", key), "keep one of them")
+			}
+		}
+		return
+	}
+	if _, ok := seen["imap"]; !ok {
+		r.fail(v.at, fmt.Sprintf("%q lacks the required key %q", v.key, "imap"), "add it, or listen: 0.0.0.0:25 where this machine takes the mail of the address")
+	}
+	_, password := seen["password"]
+	if _, ok := seen["oauth"]; !ok && !password {
+		r.missing(v, "password")
+	}
+}
+
+// listen reads an address of this machine.
+func (r *reader) listen(dst *string) field {
+	return func(v value) {
+		s, ok := scalar(v)
+		h, port, good := hostPort(s, 25)
+		if a, err := netip.ParseAddr(h); !ok || !good || err != nil || a.Is4In6() {
+			r.fail(v.begin(), fmt.Sprintf("%q cannot be %s", v.key, quote(s)), "write an address of this machine and a port, such as 0.0.0.0:25 or [::]:25")
+			return
+		}
+		*dst = joinPort(h, port)
 	}
 }
 
