@@ -195,6 +195,7 @@ func longer(a, b Wait) Wait {
 	if b.Length > a.Length || a.Stage == "" {
 		a, b = b, a
 	}
+	a.Names = max(a.Names, b.Names)
 	if b.Until.After(a.Until) {
 		a.Until, a.Because = b.Until, b.Because
 	}

@@ -39,7 +39,8 @@ type Document struct {
 type StageDocument struct {
 	Stage       Stage            `json:"stage"`
 	WaitSeconds int64            `json:"wait_seconds"`
-	NotBefore   *time.Time       `json:"not_before"` // null until the stage before was seen everywhere
+	NameSeconds int64            `json:"name_seconds,omitempty"` // the part of it that a new name takes
+	NotBefore   *time.Time       `json:"not_before"`             // null until the stage before was seen everywhere
 	Until       *time.Time       `json:"until,omitempty"`
 	Because     string           `json:"because"`
 	Changes     []ChangeDocument `json:"changes"`
@@ -109,7 +110,7 @@ func (p Plan) Document() Document {
 	}
 	for _, s := range Stages {
 		w := p.Wait(s)
-		sd := StageDocument{Stage: s, WaitSeconds: int64(w.Length / time.Second), Because: w.Because, Changes: []ChangeDocument{}}
+		sd := StageDocument{Stage: s, WaitSeconds: int64(w.Length / time.Second), NameSeconds: int64(w.Names / time.Second), Because: w.Because, Changes: []ChangeDocument{}}
 		if !w.Until.IsZero() {
 			until := w.Until.UTC()
 			sd.Until = &until
@@ -151,11 +152,11 @@ func (d Document) Plan() (Plan, error) {
 		Made: d.Made, Base: d.Base, Findings: d.Findings,
 	}
 	for _, sd := range d.Stages {
-		if !slices.Contains(Stages, sd.Stage) || sd.WaitSeconds < 0 || sd.WaitSeconds > maxWait {
+		if !slices.Contains(Stages, sd.Stage) || sd.WaitSeconds < 0 || sd.WaitSeconds > maxWait || sd.NameSeconds < 0 || sd.NameSeconds > maxWait {
 			return Plan{}, fmt.Errorf("%w: stage %q", ErrPlan, sd.Stage)
 		}
 		if sd.WaitSeconds > 0 || sd.Because != "" || sd.Until != nil {
-			w := Wait{Stage: sd.Stage, Length: time.Duration(sd.WaitSeconds) * time.Second, Because: sd.Because}
+			w := Wait{Stage: sd.Stage, Length: time.Duration(sd.WaitSeconds) * time.Second, Names: time.Duration(sd.NameSeconds) * time.Second, Because: sd.Because}
 			if sd.Until != nil {
 				w.Until = sd.Until.UTC()
 			}

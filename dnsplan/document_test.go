@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/provider"
@@ -138,4 +139,33 @@ func FuzzPlanJSON(f *testing.F) {
 			t.Errorf("plan read back: %v", err)
 		}
 	})
+}
+
+// A name that comes later than the rest is waited for by itself, so the plan
+// has to say which part of the wait is a name's.
+func TestWaitOfNamesIsKept(t *testing.T) {
+	t.Parallel()
+	p, err := provider.Load("google")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := mustZone(t, "example.org", "@ 7200 SOA ns1 hostmaster 1 7200 600 86400 3600\n@ 86400 MX 10 mail\nmail A 192.0.2.10\n")
+	in := dnsplan.Input{Domain: "example.org", Provider: p, Vars: provider.Vars{"verify": {"google-site-verification=a"}, "dkim": {"v=DKIM1; k=rsa; p=AAAA"}}, Now: z}
+	plan, err := dnsplan.Build([]dnsplan.Input{in}, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back dnsplan.Plan
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]dnsplan.Plan{"built": plan, "read back": back} {
+		if w := p.Wait(dnsplan.Switch); w.Length != 95040*time.Second || w.Names != 3960*time.Second {
+			t.Errorf("%s: the switch waits %v, and %v for names; want 26h24m and 1h6m", name, w.Length, w.Names)
+		}
+	}
 }

@@ -83,9 +83,14 @@ func (c Change) RRset() zone.RRset {
 // Until is a moment before which the stage is not due, whenever the stage
 // before it was seen: something that was served in the past binds senders for
 // a known time. The zero time binds nobody.
+//
+// Names is the part of Length that a name takes which the stage before has
+// created: caches may remember that it was not there. A name that is created
+// later than the rest is waited for by itself.
 type Wait struct {
 	Stage   Stage // the stage that has to wait
 	Length  time.Duration
+	Names   time.Duration
 	Until   time.Time
 	Because string // one sentence for each reason
 }

@@ -53,18 +53,21 @@ type lag struct {
 // that prepare created, and no sender a policy that refuses the new exchanges.
 func (m *move) expired() Wait {
 	var longest lag
+	w := Wait{Stage: Switch}
 	for _, c := range m.history {
 		if c.Zone != m.in.Now.Origin || c.Stage != Prepare && c.Stage != Switch || !m.owns(c.RRset().Name) {
 			continue
 		}
-		if l := m.lag(c); l.seconds > longest.seconds || l.seconds == longest.seconds && zone.Compare(l.of, longest.of) < 0 {
+		l := m.lag(c)
+		if c.Before == nil {
+			w.Names = max(w.Names, tenthMore(l.seconds))
+		}
+		if l.seconds > longest.seconds || l.seconds == longest.seconds && zone.Compare(l.of, longest.of) < 0 {
 			longest = l
 		}
 	}
-	w := Wait{Stage: Switch}
 	if longest.seconds > 0 {
-		// A tenth more, rounded up to a second: clocks and caches are not exact.
-		w.Length = time.Duration((int64(longest.seconds)*11+9)/10) * time.Second
+		w.Length = tenthMore(longest.seconds)
 		w.Because = longest.because
 	}
 	if age := m.binds(m.in.Policy); age > w.Length {
@@ -76,6 +79,12 @@ func (m *move) expired() Wait {
 		w.Because = strings.TrimSpace(w.Because + " " + because)
 	}
 	return w
+}
+
+// tenthMore adds a tenth, rounded up to a second: clocks and caches are not
+// exact.
+func tenthMore(seconds uint32) time.Duration {
+	return time.Duration((int64(seconds)*11+9)/10) * time.Second
 }
 
 func (m *move) lag(c Change) lag {

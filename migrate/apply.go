@@ -85,31 +85,6 @@ func zonesOf(changes []dnsplan.Change) []string {
 	return zones
 }
 
-// visible looks once whether every authoritative server shows the changes,
-// and names the first thing that is missing.
-func (r *run) visible(ctx context.Context, changes []dnsplan.Change) (bool, string, error) {
-	client, err := r.client()
-	if err != nil {
-		return false, "", err
-	}
-	for _, zone := range zonesOf(changes) {
-		var want []resolver.Want
-		for _, c := range changes {
-			if c.Zone == zone {
-				want = append(want, resolver.Want{Key: c.RRset().Key(), RRset: c.After})
-			}
-		}
-		v, err := client.Visible(ctx, zone, want)
-		if err != nil {
-			return false, "", err
-		}
-		if !v.All() {
-			return false, r.lagging(ctx, v), nil
-		}
-	}
-	return true, "", nil
-}
-
 // lagging says which server does not show what yet, and what may be wrong
 // where the publisher has an idea.
 func (r *run) lagging(ctx context.Context, v resolver.Visibility) string {
@@ -146,13 +121,14 @@ func (r *run) awaitVisible(ctx context.Context, changes []dnsplan.Change) error 
 	deadline := r.o.Clock.Now().Add(lookFor)
 	said := ""
 	for {
-		ok, lag, err := r.visible(ctx, changes)
+		look, err := r.visible(ctx, changes)
+		lag := look.Lag
 		switch {
 		case err != nil && !errors.Is(err, resolver.ErrNoAnswer):
 			return err
 		case err != nil:
 			lag = err.Error()
-		case ok:
+		case look.All:
 			return nil
 		}
 		if !r.o.Clock.Now().Before(deadline) {

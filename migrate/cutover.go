@@ -6,7 +6,6 @@ import (
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate/finding"
-	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -93,7 +92,7 @@ func (r *run) arrive(ctx context.Context, o CutoverOptions) error {
 		if err := r.awaitVisible(ctx, changes); err != nil {
 			return err
 		}
-		return r.observe(ctx, seenStage, string(dnsplan.Switch), "")
+		return r.observeStage(ctx, dnsplan.Switch)
 	}); err != nil {
 		return err
 	}
@@ -136,6 +135,10 @@ func (r *run) delta(ctx context.Context, stop <-chan struct{}) error {
 
 // gates gathers the facts and asks every gate of the cutover.
 func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Finding) ([]step.Result, []step.Acceptance, error) {
+	seen, err := r.prepared(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	facts, err := r.facts(ctx, plan)
 	if err != nil {
 		return nil, nil, err
@@ -145,7 +148,7 @@ func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Find
 	if err != nil {
 		return nil, nil, err
 	}
-	results = append(results, addresses...)
+	results = append(append(results, addresses...), seen)
 	last, err := r.switchGates(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -170,12 +173,8 @@ func (r *run) facts(ctx context.Context, plan dnsplan.Plan) (Facts, error) {
 	if f.Copy, err = recall[CopyRecord](ctx, r, copyKind, ""); err != nil {
 		return f, err
 	}
-	var seen state.Observation
-	var ok bool
-	if seen, ok, err = r.state.Latest(ctx, seenStage, string(dnsplan.Prepare)); err != nil {
+	if f.After, f.Because, err = r.due(ctx, plan, dnsplan.Switch); err != nil {
 		return f, err
-	} else if ok {
-		f.After, f.Because = notBefore(plan, dnsplan.Switch, seen.At)
 	}
 	if f.Moved, err = r.moved(ctx, plan, dnsplan.Switch); err != nil {
 		return f, err

@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -35,6 +34,9 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.stillShown(ctx, phase); err != nil {
+		return err
+	}
 	stage, err := r.dueStage(ctx, plan, phase)
 	if err != nil {
 		return err
@@ -60,6 +62,21 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 	return err
 }
 
+// stillShown refuses while a server has fallen back to what was there before
+// the last stage that was published: mail may go to the old server again.
+func (r *run) stillShown(ctx context.Context, phase step.Phase) error {
+	last := dnsplan.Switch
+	if phase == step.Closed {
+		last = dnsplan.Retire
+	}
+	look, err := r.lookAt(ctx, last)
+	if err != nil || !look.Old {
+		return err
+	}
+	_, err = r.tried(ctx, "close", []step.Result{visibleGate(look, nil)})
+	return err
+}
+
 // dueStage returns the first of the last two stages that is not in effect, or
 // nothing. What is not due yet is a *LaterError.
 func (r *run) dueStage(ctx context.Context, plan dnsplan.Plan, phase step.Phase) (dnsplan.Stage, error) {
@@ -71,15 +88,10 @@ func (r *run) dueStage(ctx context.Context, plan dnsplan.Plan, phase step.Phase)
 		if inForce(plan.Stage(stage), applied) && (phase == step.Closed || stage == dnsplan.Harden) {
 			continue
 		}
-		seen, ok, err := r.state.Latest(ctx, seenStage, string(previous(stage)))
+		at, because, err := r.due(ctx, plan, stage)
 		if err != nil {
 			return "", err
 		}
-		var shown time.Time
-		if ok {
-			shown = seen.At
-		}
-		at, because := notBefore(plan, stage, shown)
 		if at.IsZero() || r.o.Clock.Now().Before(at) {
 			return "", &LaterError{What: "the " + string(stage) + " stage is not due: " + because, After: at}
 		}

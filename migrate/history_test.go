@@ -132,11 +132,11 @@ func TestNotBefore(t *testing.T) {
 		{Stage: dnsplan.Switch, Length: 26 * time.Hour, Because: "long"},
 		{Stage: dnsplan.Retire, Length: 240 * time.Hour, Because: "other"},
 	}}
-	at, because := notBefore(plan, dnsplan.Switch, noon)
+	at, because := notBefore(plan, dnsplan.Switch, shown{All: noon})
 	if !at.Equal(noon.Add(26*time.Hour)) || because != "long" {
 		t.Errorf("notBefore = %s because %q, want the longest wait of the stage", at, because)
 	}
-	if at, _ := notBefore(plan, dnsplan.Switch, time.Time{}); !at.IsZero() {
+	if at, _ := notBefore(plan, dnsplan.Switch, shown{}); !at.IsZero() {
 		t.Errorf("notBefore of a stage never seen = %s, want no time", at)
 	}
 }

@@ -108,7 +108,7 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 	}
 	finding.Sort(doc.Findings)
 	doc.Summary = summary(doc)
-	if err := r.due(ctx, &doc); err != nil || o.DNSOnly {
+	if err := r.fillDue(ctx, &doc); err != nil || o.DNSOnly {
 		return doc, err
 	}
 	return doc, r.keep(ctx, phase, p, doc)
@@ -176,19 +176,30 @@ func summary(doc Document) dnsplan.Summary {
 	return s
 }
 
-// due fills in when each stage may be published, as far as that is known.
-func (r *run) due(ctx context.Context, doc *Document) error {
+// fillDue fills in when each stage may be published, as far as that is known,
+// and says where a name that comes later than the rest decides.
+func (r *run) fillDue(ctx context.Context, doc *Document) error {
 	plan, err := doc.Plan()
 	if err != nil {
 		return err
 	}
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return err
+	}
 	for i, s := range doc.Stages {
-		seen, ok, err := r.state.Latest(ctx, seenStage, string(previous(s.Stage)))
+		at, because, err := r.due(ctx, plan, s.Stage)
 		if err != nil {
 			return err
 		}
-		if at, _ := notBefore(plan, s.Stage, seen.At); ok && (s.WaitSeconds > 0 || s.Until != nil) {
-			doc.Stages[i].NotBefore = &at
+		w := plan.Wait(s.Stage)
+		if at.IsZero() || s.WaitSeconds == 0 && s.Until == nil {
+			continue
+		}
+		doc.Stages[i].NotBefore = &at
+		later := w.Names > 0 && newNames(plan.Stage(previous(s.Stage)), applied)
+		if names := namesBecause(w); later || because == clause(names) {
+			doc.Stages[i].Because += " " + names
 		}
 	}
 	return nil
@@ -255,10 +266,6 @@ func readLimited(file string, most int64) ([]byte, error) {
 	}
 	return os.ReadFile(file)
 }
-
-// seenStage is the kind of observation that waits are counted from: the time
-// at which every authoritative server showed a stage.
-const seenStage = "seen"
 
 func (r *run) observe(ctx context.Context, kind, subject, value string) error {
 	return r.state.Observe(ctx, state.Observation{Kind: kind, Subject: subject, At: r.o.Clock.Now(), Value: value})

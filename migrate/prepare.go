@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/resolver"
 	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -114,8 +115,7 @@ func (r *run) tried(ctx context.Context, command string, results []step.Result) 
 // and waits until all servers show them.
 func (r *run) putStage(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage) error {
 	changes := plan.Stage(stage)
-	before, err := r.applied(ctx)
-	if err != nil {
+	if err := r.setBack(ctx, plan, stage); err != nil {
 		return err
 	}
 	if len(changes) > 0 {
@@ -131,11 +131,28 @@ func (r *run) putStage(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Sta
 			return err
 		}
 	}
-	_, seen, err := r.state.Latest(ctx, seenStage, string(stage))
-	if err != nil || seen && !restarts(plan, changes, before) {
+	return r.observeStage(ctx, stage)
+}
+
+// setBack forgets what was seen of a stage, as far as a server has fallen back
+// behind it or its changes have to be waited for anew. It comes before they
+// are published: a run that is cut short must not leave the old moment behind.
+func (r *run) setBack(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage) error {
+	if _, err := r.lookAt(ctx, stage); err != nil && !errors.Is(err, resolver.ErrNoAnswer) {
 		return err
 	}
-	return r.observe(ctx, seenStage, string(stage), "")
+	before, err := r.applied(ctx)
+	if err != nil {
+		return err
+	}
+	changes := plan.Stage(stage)
+	switch {
+	case restarts(plan, changes, before):
+		return r.forgetStage(ctx, stage)
+	case newNames(changes, before):
+		return r.state.Forget(ctx, seenNames, string(stage))
+	}
+	return nil
 }
 
 // restarts reports whether changes set back the wait for the switch: what was

@@ -134,8 +134,8 @@ func TestManualIsTalkedThrough(t *testing.T) {
 		if err := lab.Set(slip); err != nil {
 			return err
 		}
-		if ok, lag, err := r.visible(t.Context(), changes); ok || err != nil || !strings.Contains(lag, "you typed smtp.google.com.example.org") {
-			t.Errorf("visible = %v, %q, %v; want the slip", ok, lag, err)
+		if look, err := r.visible(t.Context(), changes); look.All || err != nil || !strings.Contains(look.Lag, "you typed smtp.google.com.example.org") {
+			t.Errorf("visible = %v, %q, %v; want the slip", look.All, look.Lag, err)
 		}
 		if err := lab.Set(*after); err != nil {
 			return err

@@ -150,9 +150,18 @@ func (m *Move) copyAndCut(ctx context.Context, o RunOptions) error {
 	if _, person := errors.AsType[*PersonError](err); err != nil && (!person || result.Err() != nil || result.Tally().Doubt+result.Tally().Missing > 0) {
 		return err
 	}
-	due, because, err := m.due(ctx)
+	due, because, err := m.switchDue(ctx)
 	if err != nil {
 		return err
+	}
+	if due.IsZero() {
+		// Nobody knows since when every server shows what was prepared.
+		if err := m.lookAgainAt(ctx, dnsplan.Prepare); err != nil {
+			return err
+		}
+		if due, because, err = m.switchDue(ctx); err != nil {
+			return err
+		}
 	}
 	now := m.o.Clock.Now()
 	if !due.After(now) {
@@ -165,8 +174,19 @@ func (m *Move) copyAndCut(ctx context.Context, o RunOptions) error {
 	return m.o.Clock.Sleep(ctx, min(due.Sub(now), copyEvery))
 }
 
-// due returns when the switch may be published.
-func (m *Move) due(ctx context.Context) (time.Time, string, error) {
+// lookAgainAt looks whether every server shows a stage, and remembers it.
+func (m *Move) lookAgainAt(ctx context.Context, stage dnsplan.Stage) error {
+	if m.o.DryRun {
+		return nil
+	}
+	return m.locked(ctx, "cutover", func(r *run) error {
+		_, err := r.lookAt(ctx, stage)
+		return err
+	})
+}
+
+// switchDue returns when the switch may be published.
+func (m *Move) switchDue(ctx context.Context) (time.Time, string, error) {
 	var f Facts
 	err := m.read(ctx, func(r *run) error { return r.planned(ctx, new(Status), &f) })
 	return f.After, f.Because, err

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,19 @@ func (r *run) status(ctx context.Context) (Status, error) {
 	if err := r.planned(ctx, &s, &f); err != nil {
 		return s, err
 	}
-	describe(&s, phase, copied, f)
+	rest, err := r.remainder(ctx, phase)
+	if err != nil {
+		return s, err
+	}
+	describe(&s, phase, copied, f, rest)
 	return s, nil
+}
+
+// A remainder is what the plan still has to publish after the switch. The zero
+// value is nothing.
+type remainder struct {
+	what  string
+	after time.Time // zero: unknown, or now
 }
 
 // planned adds what the last plan shown leaves to a person, and when its
@@ -93,18 +105,35 @@ func (r *run) planned(ctx context.Context, s *Status, f *Facts) error {
 			s.Yours = append(s.Yours, Yours{Code: found.Code, Text: found.Text})
 		}
 	}
-	seen, ok, err := r.state.Latest(ctx, seenStage, string(dnsplan.Prepare))
+	f.After, f.Because, err = r.due(ctx, plan, dnsplan.Switch)
+	return err
+}
+
+// remainder says which of the last two stages comes next, and when.
+func (r *run) remainder(ctx context.Context, phase step.Phase) (remainder, error) {
+	if phase != step.Settled && phase != step.Closed {
+		return remainder{}, nil
+	}
+	plan, _, err := r.loadPlan("")
+	if errors.As(err, new(*PhaseError)) || errors.Is(err, fs.ErrNotExist) {
+		return remainder{}, nil
+	}
 	if err != nil {
-		return err
+		return remainder{}, err
 	}
-	if ok {
-		f.After, f.Because = notBefore(plan, dnsplan.Switch, seen.At)
+	stage, err := r.dueStage(ctx, plan, phase)
+	var later *LaterError
+	switch {
+	case errors.As(err, &later):
+		return remainder{later.What, later.After}, nil
+	case err != nil || stage == "":
+		return remainder{}, err
 	}
-	return nil
+	return remainder{what: "the " + string(stage) + " stage is due"}, nil
 }
 
 // describe says what the phase means. It is pure.
-func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts) {
+func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts, rest remainder) {
 	leftCopy(s, copied)
 	switch phase {
 	case step.None:
@@ -138,15 +167,28 @@ func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts) {
 		s.Next.Command = "mxmove watch"
 	case step.Settled:
 		s.Safe = Safe{true, "quiet, swept and aligned"}
-		s.Left = append(s.Left, "the records that only the old server needed")
-		s.Next.Command = "mxmove close"
+		s.Left = append(s.Left, cmp.Or(rest.what, "the move is not closed"))
+		s.Next = rest.next()
 	case step.Closed:
 		s.Safe = Safe{true, "the move is closed; the old server may be switched off"}
 		s.Next.Command = "mxmove report"
+		if rest.what != "" {
+			s.Left = append(s.Left, rest.what)
+			s.Next = rest.next()
+		}
 	case step.Undone:
 		s.Safe = Safe{true, "the old MX is back; what the target received was copied to the old server"}
 		s.Next.Command = "mxmove plan"
 	}
+}
+
+// next is the command that publishes what is left.
+func (rest remainder) next() Next {
+	n := Next{Command: "mxmove close"}
+	if !rest.after.IsZero() {
+		n.NotBefore = &rest.after
+	}
+	return n
 }
 
 func leftCopy(s *Status, copied *CopyRecord) {

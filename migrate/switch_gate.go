@@ -7,24 +7,26 @@ import (
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/resolver"
-	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
-// visibleGate asks that every authoritative server shows what was prepared:
+// visibleGate asks that every authoritative server shows what was published:
 // the provider's verification, DKIM and SPF records, and TTLs that nobody has
 // raised again meanwhile.
-func visibleGate(shown bool, lag string, err error) step.Result {
+func visibleGate(look showing, err error) step.Result {
 	const fix = "run mxmove prepare again, or wait until the server that lags has caught up"
 	switch {
 	case err != nil:
 		r := unmeasured("visible", finding.GateRRsets, "the authoritative servers could not be asked: "+err.Error(), fix)
 		r.Exit = 5
 		return r
-	case !shown:
-		return refuse("visible", finding.GateRRsets, "what was prepared is not visible everywhere: "+lag, fix)
+	case look.Old:
+		return refuse("visible", finding.GateRRsets,
+			"a server shows again what was there before, and caches learn it anew, so the wait begins anew: "+look.Lag, fix)
+	case !look.All:
+		return refuse("visible", finding.GateRRsets, "what was published is not visible everywhere: "+look.Lag, fix)
 	}
 	return pass("visible", "every authoritative server shows what was prepared")
 }
@@ -64,17 +66,19 @@ func undoGate(rights []mailbox.RightResult) step.Result {
 	return pass("undo", "the old server would take back what arrives at the target")
 }
 
+// prepared looks whether what was prepared is visible. It comes before every
+// other gate of the switch: what it sees may begin the wait anew.
+func (r *run) prepared(ctx context.Context) (step.Result, error) {
+	look, err := r.lookAt(ctx, dnsplan.Prepare)
+	if err != nil && !errors.Is(err, resolver.ErrNoAnswer) {
+		return step.Result{}, err
+	}
+	return visibleGate(look, err), nil
+}
+
 // switchGates asks what only the world can tell right before the switch.
 func (r *run) switchGates(ctx context.Context) ([]step.Result, error) {
-	applied, err := r.applied(ctx)
-	if err != nil {
-		return nil, err
-	}
-	shown, lag, err := r.visible(ctx, lastOfEach(ofStage(applied, dnsplan.Prepare)))
-	if err != nil && !errors.Is(err, resolver.ErrNoAnswer) {
-		return nil, err
-	}
-	results := []step.Result{visibleGate(shown, lag, err)}
+	var results []step.Result
 	p, _, err := r.provider()
 	if err != nil {
 		return nil, err
@@ -89,21 +93,6 @@ func (r *run) switchGates(ctx context.Context) ([]step.Result, error) {
 		return nil, context.Cause(ctx)
 	}
 	return append(results, provenGate(v, err)), nil
-}
-
-// lastOfEach keeps the last change of each RRset: what is in effect.
-func lastOfEach(changes []dnsplan.Change) []dnsplan.Change {
-	last := make(map[zone.Key]int)
-	for i, c := range changes {
-		last[c.RRset().Key()] = i
-	}
-	var kept []dnsplan.Change
-	for i, c := range changes {
-		if last[c.RRset().Key()] == i {
-			kept = append(kept, c)
-		}
-	}
-	return kept
 }
 
 // proven returns a verdict on mail through the target since it was prepared,

@@ -17,9 +17,9 @@ func TestSwitchGates(t *testing.T) {
 		got  step.Result
 		want step.Outcome
 	}{
-		{"everything is shown", visibleGate(true, "", nil), step.Passed},
-		{"a secondary lags", visibleGate(false, "ns2 does not show example.org.", nil), step.Refused},
-		{"nobody answers", visibleGate(false, "", away), step.NotMeasured},
+		{"everything is shown", visibleGate(showing{All: true}, nil), step.Passed},
+		{"a secondary lags", visibleGate(showing{Lag: "ns2 does not show example.org."}, nil), step.Refused},
+		{"nobody answers", visibleGate(showing{}, away), step.NotMeasured},
 		{"the way back is open", undoGate([]mailbox.RightResult{{Account: "anna"}}), step.Passed},
 		{"one account is read-only", undoGate([]mailbox.RightResult{{Account: "anna"}, {Account: "bert", Err: mailbox.ErrReadOnly}}), step.Refused},
 		{"nobody was tried", undoGate(nil), step.NotMeasured},

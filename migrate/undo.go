@@ -126,7 +126,7 @@ func (r *run) takeBack(ctx context.Context, changes, shown []dnsplan.Change) err
 	}
 	for _, s := range dnsplan.Stages {
 		if len(ofStage(shown, s)) > 0 {
-			if err := r.state.Forget(ctx, seenStage, string(s)); err != nil {
+			if err := r.forgetStage(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -189,7 +189,7 @@ func (r *run) undoPrepare(ctx context.Context, o UndoOptions) error {
 		if err := r.awaitVisible(ctx, shown); err != nil {
 			return err
 		}
-		return r.state.Forget(ctx, seenStage, string(dnsplan.Prepare))
+		return r.forgetStage(ctx, dnsplan.Prepare)
 	})
 	return err
 }

@@ -14,23 +14,6 @@ import (
 // gates and waits refuse to trust it.
 const maxSkew = 5 * time.Minute
 
-// notBefore returns when the stage may be published: its longest wait after
-// the moment at which every authoritative server showed the stage before it,
-// and not before what was served in the past has lost its force.
-// The zero time means that it has not been shown yet, so nothing runs down.
-func notBefore(plan dnsplan.Plan, stage dnsplan.Stage, shown time.Time) (time.Time, string) {
-	if shown.IsZero() {
-		return time.Time{}, ""
-	}
-	var longest dnsplan.Wait
-	for _, w := range plan.Waits {
-		if w.Stage == stage && w.Length >= longest.Length {
-			longest = w
-		}
-	}
-	return longest.Due(shown), clause(longest.Because)
-}
-
 // clause turns a sentence into the part of another one.
 func clause(sentence string) string {
 	if sentence == "" {
