@@ -6,6 +6,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 	"github.com/mxmove/mxmove/mailbox/journal"
 )
@@ -13,7 +14,11 @@ import (
 // arrive lists what is new in a source mailbox. What was on its way when a
 // connection was lost is among it, and may be at the target already.
 func (f *follower) arrive(ctx context.Context, p *Pair, fresh []imap.UID, intents []journal.Intent) error {
-	if len(fresh) == 0 || len(fresh) > convoyMessages {
+	if len(fresh) > convoyMessages {
+		delete(f.next, p.SourceWire)
+		return nil
+	}
+	if len(fresh) == 0 {
 		return nil
 	}
 	open := make(map[imap.UID]bool)
@@ -36,27 +41,58 @@ func (f *follower) arrive(ctx context.Context, p *Pair, fresh []imap.UID, intent
 	return err
 }
 
-// awaited returns those of the moves into a mailbox whose messages are not
-// there yet. A state that was restored, or a second machine, may have brought
-// them by another way: the window since the last look is looked at before
-// anything is moved there, as before anything is sent.
-func (f *follower) awaited(ctx context.Context, p *Pair, moves []move) ([]move, error) {
-	if !slices.ContainsFunc(moves, func(m move) bool { return m.arrival.UID != 0 }) {
-		return moves, nil
+// A move is a copy at the target, and its message at the new place in the
+// source, if it has one.
+type move struct {
+	target  imap.UID
+	arrival Message
+}
+
+// sure returns those of the moves that are right by what both servers say now.
+func (f *follower) sure(ctx context.Context, moves map[*Pair][]move) (map[*Pair][]move, error) {
+	quiet := true
+	if slices.ContainsFunc(moves[f.trash], move.deletes) {
+		var err error
+		if quiet, err = f.quiet(ctx); err != nil {
+			return nil, err
+		}
+	}
+	left := make(map[*Pair][]move)
+	for p, ms := range moves {
+		there, err := f.there(ctx, p, ms)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range ms {
+			if m.deletes() && quiet || !m.deletes() && !there[m.arrival.Header] {
+				left[p] = append(left[p], m)
+			}
+		}
+	}
+	return left, nil
+}
+
+// deletes reports whether the message has no new place.
+func (m move) deletes() bool { return m.arrival.UID == 0 }
+
+// there tells what is in a target mailbox that may have to take arrivals. A
+// state that was restored, or a second machine, may have brought them by
+// another way: the window since the last look is looked at before anything is
+// moved there, as before anything is sent.
+func (f *follower) there(ctx context.Context, p *Pair, moves []move) (map[wire.Digest]bool, error) {
+	if !slices.ContainsFunc(moves, func(m move) bool { return !m.deletes() }) {
+		return nil, nil
 	}
 	sel, err := f.ends.target.Select(ctx, p.TargetWire)
-	if refused(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	there, err := f.unknown(ctx, p, sel)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(moves, func(m move) bool {
-		return m.arrival.UID != 0 && slices.ContainsFunc(there, func(t Message) bool { return t.Header == m.arrival.Header })
-	}), nil
+	ms, err := f.unknown(ctx, p, sel)
+	there := make(map[wire.Digest]bool)
+	for _, m := range ms {
+		there[m.Header] = true
+	}
+	return there, err
 }
 
 // unknown lists what is in an open target mailbox since the last look and not
@@ -77,4 +113,22 @@ func (f *follower) unknown(ctx context.Context, p *Pair, sel wire.Selected) ([]M
 	}
 	there, err := list(ctx, f.ends.target, wire.From(known), true)
 	return slices.DeleteFunc(there, func(m Message) bool { return mine.Has(m.UID) }), err
+}
+
+// quiet reports whether nothing has arrived at the source since it was glanced
+// at. A message that was moved meanwhile has left one mailbox and is not seen
+// in the other: it would pass for a deleted one.
+func (f *follower) quiet(ctx context.Context) (bool, error) {
+	var visits []*imapconn.Visit
+	for _, p := range f.pairs {
+		if p.Skip == "" {
+			visits = append(visits, &imapconn.Visit{Name: p.SourceWire})
+		}
+	}
+	if err := f.ends.source.Visit(ctx, visits...); err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(visits, func(v *imapconn.Visit) bool {
+		return v.Err == nil && (v.Selected.UIDNext == 0 || v.Selected.UIDNext > f.next[v.Name])
+	}), nil
 }

@@ -29,8 +29,9 @@ type follower struct {
 	ends     *ends
 	pairs    []Pair
 	trash    *Pair
-	arrivals []candidate // new at the source, in any mailbox
-	at       []*Pair     // of each arrival
+	arrivals []candidate         // new at the source, in any mailbox
+	at       []*Pair             // of each arrival
+	next     map[string]imap.UID // from which UID on arrivals of a mailbox are not among them
 }
 
 // A gap is a mailbox from whose source copied messages have gone.
@@ -50,7 +51,7 @@ func (c *carrier) follow(ctx context.Context, e *ends, pairs []Pair) error {
 		!caps.Has("MOVE") && !caps.Has("IMAP4REV2") {
 		return nil
 	}
-	f := &follower{carrier: c, ends: e, pairs: pairs}
+	f := &follower{carrier: c, ends: e, pairs: pairs, next: make(map[string]imap.UID)}
 	gaps, err := f.gaps(ctx)
 	if err != nil || len(gaps) == 0 {
 		return err
@@ -87,6 +88,8 @@ func (f *follower) gaps(ctx context.Context) ([]*gap, error) {
 			g := &glance{pair: p, visit: &imapconn.Visit{Name: p.SourceWire, Set: wire.From(1), Bare: true}}
 			g.visit.Each = collectUIDs(&g.uids, g.visit.Set)
 			glances, visits = append(glances, g), append(visits, g.visit)
+		} else if p.sourceStatus.UIDNext != nil {
+			f.next[p.SourceWire] = *p.sourceStatus.UIDNext
 		}
 	}
 	if !lost {
@@ -133,6 +136,7 @@ func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 		return nil, nil
 	}
 	p.followValidity = seen.visit.Selected.UIDValidity
+	f.next[p.SourceWire] = seen.visit.Selected.UIDNext
 	if p.targetStatus.UIDValidity == nil {
 		return nil, f.arrive(ctx, p, seen.uids, nil) // it has just been made
 	}
@@ -185,31 +189,10 @@ func (f *follower) fill(ctx context.Context, g *gap) error {
 	if err != nil || len(copies) == 0 {
 		return err
 	}
-	moves := make(map[*Pair][]move)
-	pairs, _ := matchHeaders(f.arrivals, copies)
-	matched := make(map[int]bool)
-	for _, m := range pairs {
-		if matched[m.target] = true; f.arrivals[m.source].claim == doubted {
-			continue
-		}
-		moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, f.arrivals[m.source].Message})
-	}
-	for i, c := range copies {
-		// One that resembles an arrival without being evidently the same stays.
-		like := slices.ContainsFunc(f.arrivals, func(a candidate) bool { return a.Header == c.Header })
-		if !matched[i] && !like && f.trash != nil {
-			moves[f.trash] = append(moves[f.trash], move{c.UID, Message{}})
-		}
-	}
+	moves := f.moves(copies)
 	delete(moves, g.pair)
-	for p, ms := range moves {
-		if moves[p], err = f.awaited(ctx, p, ms); err != nil {
-			return err
-		}
-	}
-	maps.DeleteFunc(moves, func(_ *Pair, ms []move) bool { return len(ms) == 0 })
-	if len(moves) == 0 {
-		return nil
+	if moves, err = f.sure(ctx, moves); err != nil || len(moves) == 0 {
+		return err
 	}
 	if sel, err := f.ends.target.Select(ctx, g.pair.TargetWire); err != nil || sel.UIDValidity != g.page.Key().TargetValidity {
 		return err
@@ -217,11 +200,26 @@ func (f *follower) fill(ctx context.Context, g *gap) error {
 	return f.move(ctx, g, moves)
 }
 
-// A move is a copy at the target, and its message at the new place in the
-// source, if it has one.
-type move struct {
-	target  imap.UID
-	arrival Message
+// moves decides where each copy follows. Only one follows an arrival; one that
+// resembles an arrival without being evidently the same stays.
+func (f *follower) moves(copies []candidate) map[*Pair][]move {
+	moves := make(map[*Pair][]move)
+	pairs, _ := matchHeaders(f.arrivals, copies)
+	matched := make(map[int]bool)
+	for _, m := range pairs {
+		matched[m.target] = true
+		if a := &f.arrivals[m.source]; a.claim == unsent {
+			a.claim = doubted
+			moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, a.Message})
+		}
+	}
+	for i, c := range copies {
+		like := slices.ContainsFunc(f.arrivals, func(a candidate) bool { return a.Header == c.Header })
+		if !matched[i] && !like && f.trash != nil {
+			moves[f.trash] = append(moves[f.trash], move{c.UID, Message{}})
+		}
+	}
+	return moves
 }
 
 // untouched lists those of our copies that are still where we put them, with

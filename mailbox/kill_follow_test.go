@@ -42,3 +42,42 @@ func TestWhatCameAnotherWayIsNotFollowed(t *testing.T) {
 	l.copy()
 	same(t, l.from, "INBOX.Archive", l.to, "Archive")
 }
+
+// TestOneArrivalIsFollowedOnce takes twins away in two mailboxes, where only
+// one comes to a third.
+func TestOneArrivalIsFollowedOnce(t *testing.T) {
+	t.Parallel()
+	l, uids := followLab(t, imaplab.Options{})
+	l.from.Create("INBOX.B", "")
+	twin := deliver(t, l.from, "INBOX.B", append(letters(300, 330), letter(3))...)[30]
+	l.copy()
+	remove(t, l, uids[3])
+	if err := l.from.Remove("INBOX.B", twin); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, l.from, "INBOX.Archive", letter(3))
+	l.copy()
+	same(t, l.from, "INBOX.Archive", l.to, "Archive")
+}
+
+// TestWhatIsMovedDuringTheGlanceIsNotDeleted moves a message at the source
+// from a mailbox that is glanced at later into one that was glanced at before.
+func TestWhatIsMovedDuringTheGlanceIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	l, uids := followLab(t, imaplab.Options{})
+	remove(t, l, uids[5])                            // for this the source is glanced at
+	deliver(t, l.from, "INBOX.Archive", letter(150)) // and at Archive after INBOX
+	before := len(l.to.Messages("Trash"))
+	l.source.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		if c.Verb == "EXAMINE" && c.N == 2 {
+			_, _ = l.from.Deliver("INBOX", letter(100))
+			_ = l.from.Remove("INBOX.Archive", l.from.Messages("INBOX.Archive")[0].UID)
+		}
+		return imaplab.Pass
+	}})
+	l.copy()
+	if n := len(l.to.Messages("Trash")); n != before {
+		t.Errorf("Trash holds %d messages, want %d: it is not known what was deleted", n, before)
+	}
+	same(t, l.from, "INBOX.Trash", l.to, "Trash")
+}
