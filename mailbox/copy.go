@@ -89,7 +89,8 @@ func (c *carrier) attempt(p Pair, what string, err error) error {
 type writer struct {
 	*convoy
 	lane    *lane.Writer
-	window  int
+	full    int            // commands on their way at which answers are read,
+	low     int            // down to so many
 	queue   []*load        // to be sent again, before anything new
 	flights []flight       // commands without an answer, oldest first
 	live    map[*load]bool // everything that takes room in memory
@@ -106,16 +107,18 @@ type flight struct {
 	places []int
 }
 
-// window is how many commands may be on their way at once. Without UIDPLUS
-// each of them would have to be looked for after a lost connection.
-func window(caps imapconn.Caps) int {
+// window is how many commands may be on their way at once, and down to how
+// many answers are read once so many are: many small commands then leave in
+// one packet. Without UIDPLUS each of them would have to be looked for after a
+// lost connection.
+func window(caps imapconn.Caps) (full, low int) {
 	switch {
 	case !caps.Has("UIDPLUS"):
-		return 4
+		return 4, 3
 	case caps.Has("MULTIAPPEND"):
-		return 8
+		return 8, 7
 	}
-	return 32
+	return 256, 128
 }
 
 // writeAll sends what the reader brings. It never waits for the reader while
@@ -123,10 +126,8 @@ func window(caps imapconn.Caps) int {
 // the answer gives back.
 func (v *convoy) writeAll(ctx context.Context, loads <-chan *load) error {
 	caps := v.ends.target.Caps()
-	w := &writer{
-		convoy: v, window: window(caps), live: make(map[*load]bool),
-		lane: lane.NewWriter(v.ends.target.Raw(), caps),
-	}
+	w := &writer{convoy: v, live: make(map[*load]bool), lane: lane.NewWriter(v.ends.target.Raw(), caps)}
+	w.full, w.low = window(caps)
 	defer func() {
 		for l := range w.live {
 			l.drop()
@@ -232,10 +233,8 @@ func (w *writer) send(ctx context.Context, l *load) error {
 // everything the rest waits until that is decided.
 func (w *writer) sendCommands(ctx context.Context, l *load, commands [][]int) error {
 	for n, places := range commands {
-		for len(w.flights) >= w.window {
-			if err := w.receive(ctx); err != nil {
-				return err
-			}
+		if err := w.room(ctx, l); err != nil {
+			return err
 		}
 		if w.hopeless(l) {
 			l.rest = slices.Concat(commands[n:]...)
@@ -245,6 +244,27 @@ func (w *writer) sendCommands(ctx context.Context, l *load, commands [][]int) er
 			return nil
 		}
 		if err := w.append(ctx, l, places); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unproven is how many commands may be on their way while the target has taken
+// nothing yet: what is refused was sent in vain.
+const unproven = 32
+
+// room reads answers until another command may go.
+func (w *writer) room(ctx context.Context, l *load) error {
+	full, low := w.full, w.low
+	if full > unproven && l.d.res.Sent == 0 && len(l.taken) == 0 {
+		full, low = unproven, unproven-1
+	}
+	if len(w.flights) < full {
+		return nil
+	}
+	for len(w.flights) > low {
+		if err := w.receive(ctx); err != nil {
 			return err
 		}
 	}

@@ -63,9 +63,11 @@ func (w *Writer) Multi() bool { return w.multi }
 func (w *Writer) Pending() int { return len(w.sent) }
 
 // Append sends a batch to a mailbox, by its wire name, as one command (RFC
-// 3502), without waiting for the answer. A server that refuses it before everything was sent is answered by
-// not sending the rest; Receive tells. An error means that the connection is
-// lost, and that what was sent is in doubt.
+// 3502), without waiting for the answer. Its last octets may wait in the buffer
+// for the next batch, or for Receive: a packet for every small message costs
+// both sides more than the message. A server that refuses a batch before
+// everything was sent is answered by not sending the rest; Receive tells. An
+// error means that the connection is lost, and that what was sent is in doubt.
 func (w *Writer) Append(ctx context.Context, mailbox string, items []Item) error {
 	if len(items) == 0 || len(items) > 1 && !w.multi {
 		return fmt.Errorf("lane: batch of %d messages", len(items))
@@ -85,10 +87,8 @@ func (w *Writer) Append(ctx context.Context, mailbox string, items []Item) error
 			return nil // refused before the octets
 		}
 	}
-	if _, err := w.raw.WriteString("\r\n"); err != nil {
-		return err
-	}
-	return w.raw.Flush()
+	_, err := w.raw.WriteString("\r\n")
+	return err
 }
 
 // head writes the command up to the first message.
@@ -177,6 +177,11 @@ func (w *Writer) Receive(ctx context.Context) (Answer, error) {
 	}
 	release := w.raw.Guard(ctx)
 	defer release()
+	if w.sent[0].answer == nil {
+		if err := w.raw.Flush(); err != nil {
+			return Answer{}, err
+		}
+	}
 	for w.sent[0].answer == nil {
 		r, err := w.raw.Next()
 		if err != nil {
