@@ -34,7 +34,7 @@ const (
 // target would put the day of the move in the place of none. It is called by
 // the reader alone.
 func (d *delta) redate(m *Message, octets []byte) {
-	now := d.o.Now()
+	now := d.began
 	if sane(m.InternalDate, now) {
 		return
 	}

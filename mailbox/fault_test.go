@@ -80,7 +80,8 @@ func TestLimits(t *testing.T) {
 		"time": func(o *mailbox.Options) {
 			var now atomic.Int64
 			o.MaxTime = 12 * time.Second
-			o.Now = func() time.Time { return time.Unix(now.Add(1), 0) }
+			began := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+			o.Now = func() time.Time { return began.Add(time.Duration(now.Add(1)) * time.Second) }
 		},
 	}
 	for name, set := range limit {
