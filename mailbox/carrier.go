@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
@@ -20,6 +21,8 @@ type carrier struct {
 	*run
 	account *Account
 	result  *AccountResult
+
+	verifies bool // it only compares, and notes nothing
 
 	passed atomic.Bool // some message of this run is at the target
 
@@ -103,13 +106,15 @@ func (c *carrier) prepareOnce(ctx context.Context, e *ends) ([]Pair, error) {
 	return pairs, c.follow(ctx, e, pairs)
 }
 
-// lister is what listing needs of either side.
-type lister interface {
+// viewer is what pairing needs of either side.
+type viewer interface {
+	fetcher
 	Survey(ctx context.Context) (imapconn.Listing, error)
+	Examine(ctx context.Context, name string) (wire.Selected, error)
 }
 
 // pairs lists both sides and pairs them.
-func (c *carrier) pairs(ctx context.Context, source, target lister) ([]Pair, []finding.Finding, error) {
+func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []finding.Finding, error) {
 	o := c.o.pairOptions(c.account)
 	var mine, theirs imapconn.Listing
 	err := both(func() (err error) {
@@ -132,6 +137,11 @@ func (c *carrier) pairs(ctx context.Context, source, target lister) ([]Pair, []f
 		paired = pairsBack
 	}
 	pairs, found := paired(mine.Mailboxes, theirs.Mailboxes, o)
+	renamed, err := c.renames(ctx, source, target, theirs.Mailboxes, pairs)
+	if err != nil {
+		return nil, nil, err
+	}
+	found = append(found, renamed...)
 	for i, p := range pairs {
 		pairs[i].sourceStatus, pairs[i].targetStatus = mine.Status[p.SourceWire], theirs.Status[p.TargetWire]
 	}

@@ -153,7 +153,7 @@ func (d *delta) atSource(ctx context.Context) (*imapconn.Source, error) {
 
 // atTarget gives the target's connection with the mailbox open.
 func (d *delta) atTarget(ctx context.Context) (*imapconn.Target, error) {
-	if name, _ := d.ends.target.Selected(); name == d.pair.TargetWire {
+	if name, sel := d.ends.target.Selected(); name == d.pair.TargetWire && (d.o.DryRun || !sel.ReadOnly) {
 		return d.ends.target, nil
 	}
 	open := d.ends.target.Select

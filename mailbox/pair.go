@@ -40,6 +40,7 @@ const (
 	RuleExplicit Rule = "explicit"    // the user said so
 	RuleSpecial  Rule = "special-use" // both servers say what the mailbox is for
 	RuleNamed    Rule = "name"        // the name says what the mailbox is for
+	RuleRenamed  Rule = "renamed"     // it was copied under another name, and its copies stay where they are
 	RuleParent   Rule = "parent"      // a mailbox above it was paired by one of the others
 	RuleSame     Rule = "same"        // it keeps its name
 )

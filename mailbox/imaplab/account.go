@@ -127,6 +127,12 @@ func (a *Account) Create(name string, use imap.MailboxAttr) {
 	b.use = use
 }
 
+// Rename gives a mailbox another name, as a user's client does. The mailboxes
+// below go along; UIDVALIDITY and UIDs stay.
+func (a *Account) Rename(from, to string) error {
+	return (&session{acct: a}).Rename(from, to, nil)
+}
+
 // Subscribe puts a name on the list of subscriptions, whether there is such a
 // mailbox or not (RFC 9051, section 6.3.7).
 func (a *Account) Subscribe(name string) {

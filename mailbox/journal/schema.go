@@ -85,4 +85,10 @@ var Schema = []string{
 		listed BIGINT NOT NULL,
 		PRIMARY KEY (pair, reverse, source_validity, uid)
 	)`,
+	`CREATE TABLE copy_rename (
+		account TEXT NOT NULL,
+		old_mailbox TEXT NOT NULL,
+		new_mailbox TEXT NOT NULL,
+		PRIMARY KEY (account, old_mailbox)
+	)`,
 }

@@ -6,4 +6,5 @@ const (
 	MessageIsolated Code = "MX161" // a connection is lost whenever a message is fetched or sent
 	MessageRepaired Code = "MX162" // the target takes a message only with a repair
 	DateChosen      Code = "MX163" // the source gives no believable date for a message
+	RenameFollowed  Code = "MX164" // a mailbox has another name at the source than when it was copied
 )
