@@ -21,8 +21,9 @@ import (
 // A dovecot is a real server of our own on loopback.
 type dovecot struct{ addr string }
 
-// newDovecot starts a Dovecot, or skips where none is installed.
-func newDovecot(t *testing.T, name, separator, location string) dovecot {
+// newDovecot starts a Dovecot with some further settings, or skips where none
+// is installed.
+func newDovecot(t *testing.T, name, separator, location string, settings ...string) dovecot {
 	t.Helper()
 	program, err := exec.LookPath("dovecot")
 	if err != nil && os.Getenv("MXMOVE_TEST_REAL") != "" {
@@ -40,7 +41,7 @@ func newDovecot(t *testing.T, name, separator, location string) dovecot {
 	}
 	port := freePort(t)
 	config := filepath.Join(dir, "dovecot.conf")
-	if err := os.WriteFile(config, []byte(dovecotConfig(t, dir, name, separator, location, port)), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte(dovecotConfig(t, dir, name, separator, location, port)+strings.Join(settings, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	server := exec.Command(program, "-F", "-c", config)

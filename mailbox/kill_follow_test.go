@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/mxmove/mxmove/mailbox"
@@ -15,8 +16,22 @@ func TestWhatIsInDoubtIsNotFollowed(t *testing.T) {
 	l, uids := followLab(t, imaplab.Options{})
 	remove(t, l, uids[3])
 	deliver(t, l.from, "INBOX.Archive", letter(3))
+	var ended atomic.Bool
 	l.options.Additions = true // this run follows nothing, as if the message had been moved during it
-	l.killWhen(l.target, func(c imaplab.Command) bool { return c.Verb == "APPEND" }, imaplab.Mute)
+	l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		if ended.Load() {
+			return imaplab.Cut
+		}
+		if c.Verb == "APPEND" {
+			ended.Store(true)
+			return imaplab.Mute
+		}
+		return imaplab.Pass
+	}})
+	if res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.account}); err == nil && res.Err() == nil {
+		t.Fatal("a run without an answer to what it sent says that all is done")
+	}
+	l.target.SetFaults(imaplab.Faults{})
 	if n := len(l.to.Messages("Archive")); n != 3 {
 		t.Fatalf("Archive holds %d messages after the kill, want 3", n)
 	}

@@ -90,6 +90,7 @@ func (d dovecot) fill(t *testing.T, name string, ms ...imaplab.Message) {
 func (d dovecot) picture(t *testing.T, name string) []string {
 	t.Helper()
 	c := d.client(t)
+	defer func() { _ = c.Close() }()
 	sel, err := c.Select(name, &imap.SelectOptions{ReadOnly: true}).Wait()
 	if err != nil {
 		t.Fatalf("select %s: %v", name, err)

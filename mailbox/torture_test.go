@@ -94,18 +94,11 @@ func commands(t *testing.T, habit imaplab.Options) (source, target int) {
 // command of one of them.
 func (l *lab) killAt(server *imaplab.Server, n int, action imaplab.Action) {
 	l.t.Helper()
-	var seen atomic.Int32
-	l.killWhen(server, func(imaplab.Command) bool { return int(seen.Add(1)) == n }, action)
-}
-
-// killWhen runs a copy that ends, as far as the servers can tell, at the
-// command that last picks.
-func (l *lab) killWhen(server *imaplab.Server, last func(imaplab.Command) bool, action imaplab.Action) {
-	l.t.Helper()
 	ctx, kill := context.WithCancelCause(l.t.Context())
 	defer kill(nil)
-	server.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
-		if !last(c) {
+	var seen atomic.Int32
+	server.SetFaults(imaplab.Faults{Command: func(imaplab.Command) imaplab.Action {
+		if int(seen.Add(1)) != n {
 			return imaplab.Pass
 		}
 		kill(errors.New("killed"))
