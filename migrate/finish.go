@@ -92,6 +92,9 @@ func (r *run) dueStage(ctx context.Context, plan dnsplan.Plan, phase step.Phase)
 		if err != nil {
 			return "", err
 		}
+		if at.IsZero() {
+			because = "not every authoritative server was seen to show the stage before it"
+		}
 		if at.IsZero() || r.o.Clock.Now().Before(at) {
 			return "", &LaterError{What: "the " + string(stage) + " stage is not due: " + because, After: at}
 		}

@@ -115,12 +115,17 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 }
 
 // askAround asks the accounts how they stand and the world what it thinks of
-// the old server, both at once: one waits for mail servers, the other for DNS.
+// the old server, at once: some wait for mail servers, others for DNS and HTTP.
 // The mail of the accounts may name DKIM keys that the snapshot has missed.
 func (r *run) askAround(ctx context.Context, p *provider.Provider, o PlanOptions, accounts []mailbox.Account, s sight) (Document, error) {
 	doc := Document{Document: s.plan.Document(), Accounts: []AccountState{}, Reputation: []probe.Mark{}}
 	var g errgroup.Group
+	var shadows []finding.Finding
 	if !o.Offline {
+		g.Go(func() (err error) {
+			shadows, err = r.webHosts(ctx, s.inputs)
+			return err
+		})
 		g.Go(func() (err error) {
 			doc.Reputation, err = r.reputation(ctx, s.inputs)
 			return err
@@ -148,6 +153,7 @@ func (r *run) askAround(ctx context.Context, p *provider.Provider, o PlanOptions
 	}
 	doc.survey(logins)
 	doc.Findings = append(doc.Findings, probe.ReputationFindings(doc.Reputation)...)
+	doc.Findings = append(doc.Findings, shadows...)
 	return doc, nil
 }
 

@@ -35,19 +35,8 @@ func FetchPolicy(ctx context.Context, domain string, o Outside) (string, error) 
 	host := "mta-sts." + strings.ToLower(strings.TrimSuffix(domain, "."))
 	ctx, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
-	trust := o.TLS.Clone()
-	if trust == nil {
-		trust = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	transport := &http.Transport{
-		DialContext: o.dial, TLSClientConfig: trust,
-		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10,
-	}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := o.client()
+	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/.well-known/mta-sts.txt", nil)
 	if err != nil {
 		return "", fmt.Errorf("probe: policy of %s: %w", printable(domain, 255), err)

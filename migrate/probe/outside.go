@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -47,6 +48,22 @@ func (o Outside) open(ctx context.Context, network, addr string) (net.Conn, erro
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, network, addr)
+}
+
+// client returns an HTTP client that follows no redirect: an answer of one
+// host must not send us to another.
+func (o Outside) client() *http.Client {
+	trust := o.TLS.Clone()
+	if trust == nil {
+		trust = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: o.dial, TLSClientConfig: trust,
+			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // dial connects to a host by name.
