@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-sasl"
 )
 
 // announced finds the list of capabilities in a response of imapserver.
@@ -31,14 +32,22 @@ func (c *conn) refuses(verb, args string) string {
 		return "NO [PRIVACYREQUIRED] TLS first"
 	case need != "" && !c.speaks(need):
 		return "BAD unknown command"
-	case verb == "AUTHENTICATE" && !c.speaks(imap.AuthCap("PLAIN")):
+	case verb == "AUTHENTICATE" && !c.mechanism(args):
 		return "NO mechanism not offered"
+	case verb == "LOGIN" && !c.speaks(imap.AuthCap("PLAIN")) && o.Bearer != nil:
+		return "NO [PRIVACYREQUIRED] no password is taken here"
 	}
 	return ""
 }
 
 // speaks reports whether a capability is not hidden.
 func (c *conn) speaks(want imap.Cap) bool { return !slices.Contains(c.srv.opts.Hide, want) }
+
+// mechanism reports whether the one that AUTHENTICATE names is spoken.
+func (c *conn) mechanism(args string) bool {
+	name, _, _ := strings.Cut(strings.ToUpper(args), " ")
+	return c.speaks(imap.AuthCap(name)) && (name == "PLAIN" || c.srv.opts.Bearer != nil && (name == xoauth2 || name == sasl.OAuthBearer))
+}
 
 // capabilities lists what is announced in the present state.
 func (c *conn) capabilities() []imap.Cap {
@@ -56,6 +65,9 @@ func (c *conn) capabilities() []imap.Cap {
 		caps = append(caps, imap.CapStartTLS, imap.CapLoginDisabled)
 	default:
 		caps = append(caps, imap.AuthCap("PLAIN"))
+		if o.Bearer != nil {
+			caps = append(caps, imap.AuthCap(xoauth2), imap.AuthCap(sasl.OAuthBearer))
+		}
 	}
 	caps = slices.DeleteFunc(caps, func(cap imap.Cap) bool { return !c.speaks(cap) })
 	return append(caps, o.Extra...)

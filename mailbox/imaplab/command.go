@@ -54,6 +54,8 @@ func (c *conn) next() error {
 	}
 	refusal := c.refuses(verb, args)
 	switch {
+	case c.sess != nil && c.sess.over():
+		return errors.Join(c.reply("* BYE session expired, please log in again"), io.EOF)
 	case action == Cut:
 		c.cut()
 		return errCut
@@ -116,6 +118,13 @@ func parse(line string) (tag, verb, args string) {
 	return tag, verb, args
 }
 
+// mechanismOf is what an AUTHENTICATE asks for.
+func mechanismOf(line string) string {
+	_, _, args := parse(line)
+	name, _, _ := strings.Cut(args, " ")
+	return strings.ToUpper(name)
+}
+
 // hand passes a command on to imapserver, or does the two that it must not see.
 func (c *conn) hand(tag, verb, line string, action Action) error {
 	switch verb {
@@ -137,7 +146,8 @@ func (c *conn) hand(tag, verb, line string, action Action) error {
 		c.caps = true
 	case "AUTHENTICATE":
 		c.caps = true
-		if len(strings.Fields(line)) < 4 {
+		// With a token the server may go on after the initial response.
+		if len(strings.Fields(line)) < 4 || mechanismOf(line) != "PLAIN" {
 			c.auth = tag
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
@@ -41,6 +42,13 @@ type Options struct {
 	// refuses the whole command with NO and the error's text; an *imap.Error
 	// also chooses the response code. It must be safe for concurrent use.
 	RefuseAppend func(mailbox string, body []byte) error
+
+	// Bearer checks an access token and says until when a session lives that
+	// it opens; the zero time has no end. With it XOAUTH2 and OAUTHBEARER are
+	// spoken beside PLAIN; hide AUTH=PLAIN for a server that takes no
+	// password. An error refuses the token. It must be safe for concurrent
+	// use; TokenServer.Check is one.
+	Bearer func(user, token string) (until time.Time, err error)
 
 	Faults Faults // what goes wrong from the start; see SetFaults
 }

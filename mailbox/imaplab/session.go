@@ -3,6 +3,7 @@ package imaplab
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
@@ -15,9 +16,14 @@ type session struct {
 	front *conn
 	acct  *Account // nil before the login
 	view  *view    // nil unless a mailbox is selected
+
+	until time.Time // when the token that opened the session has expired; zero: never
 }
 
-var _ imapserver.SessionIMAP4rev2 = (*session)(nil)
+var (
+	_ imapserver.SessionIMAP4rev2 = (*session)(nil)
+	_ imapserver.SessionSASL      = (*session)(nil)
+)
 
 func (s *Server) newSession(ic *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 	c, ok := ic.NetConn().(*conn)
