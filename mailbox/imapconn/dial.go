@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 )
 
 // Source is the connection to the side that is read. Only commands that cannot
@@ -41,9 +43,39 @@ func DialTarget(ctx context.Context, e Endpoint, l Login) (*Target, error) {
 }
 
 // open connects, secures, greets and logs in. The context covers all of it,
-// and nothing after it.
+// and nothing after it. An access token is had first, so that no server waits
+// for it.
 func (s *session) open(ctx context.Context, e Endpoint, l Login, filter func(io.Writer) io.Writer) error {
 	s.addr, s.log = e.Addr, e.log()
+	if l.Bearer == nil {
+		return s.attempt(ctx, e, l, nil, filter)
+	}
+	for {
+		token, err := l.Bearer.Token(ctx)
+		if err != nil {
+			return fmt.Errorf("login of %s at %s: %w", l, printable(e.Addr), ended(ctx, err))
+		}
+		err = s.attempt(ctx, e, l, token, filter)
+		var refusal *oauth.BearerError
+		if err == nil || !token.Cached() || !errors.As(err, &refusal) {
+			return err
+		}
+		// It was good by our clock and not by theirs. A new one is asked for,
+		// and that one's refusal is final.
+		s.caps, s.announced, s.preauth, s.bye = nil, "", false, nil
+	}
+}
+
+// ended puts the end of ctx in place of the error that comes of it.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrCancelled, context.Cause(ctx))
+	}
+	return err
+}
+
+// attempt is open with one token, or none.
+func (s *session) attempt(ctx context.Context, e Endpoint, l Login, token *oauth.Token, filter func(io.Writer) io.Writer) error {
 	host, _, err := net.SplitHostPort(e.Addr)
 	if err != nil {
 		return fmt.Errorf("address %s: %w", printable(e.Addr), err)
@@ -59,7 +91,7 @@ func (s *session) open(ctx context.Context, e Endpoint, l Login, filter func(io.
 	err = s.secure(ctx, e, host, filter)
 	if err != nil {
 		err = fmt.Errorf("connection to %s: %w", printable(e.Addr), s.reason(err))
-	} else if err = s.login(l); err != nil {
+	} else if err = s.login(l, token); err != nil {
 		err = fmt.Errorf("login of %s at %s: %w", l, printable(e.Addr), s.reason(err))
 	}
 	if err != nil {
@@ -79,10 +111,7 @@ func dial(ctx context.Context, e Endpoint) (net.Conn, error) {
 	if err == nil {
 		return nc, nil
 	}
-	if ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", ErrCancelled, context.Cause(ctx))
-	}
-	return nil, fmt.Errorf("connection to %s: %w", printable(e.Addr), err)
+	return nil, fmt.Errorf("connection to %s: %w", printable(e.Addr), ended(ctx, err))
 }
 
 // use puts reader and writer on a connection.

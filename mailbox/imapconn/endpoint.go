@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-sasl"
+
+	"github.com/mxmove/mxmove/mailbox/oauth"
 )
 
 // DefaultTimeout is how long a peer may be silent, or refuse to take octets,
@@ -78,7 +80,11 @@ type Login struct {
 	// (SASL PLAIN); usually empty.
 	AuthzID string
 
-	// SASL replaces the password, for instance by an OAuth token. It serves
+	// Bearer replaces the password by access tokens: each login gets one that
+	// is good, and one more where the server refuses a token that is not new.
+	Bearer *oauth.Account
+
+	// SASL replaces the password, by a mechanism of the caller's. It serves
 	// one login; a Target may need a second one for its control connection, so
 	// a mechanism must be able to start again.
 	SASL sasl.Client

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 )
 
 // Errors of a connection, to be tested with errors.Is.
@@ -104,7 +105,7 @@ func Class(err error) Category {
 		return ClassTLS
 	case errors.As(err, &answer):
 		return answer.class(errors.Is(err, ErrLogin))
-	case errors.Is(err, ErrLogin):
+	case errors.Is(err, ErrLogin), errors.Is(err, oauth.ErrRefused):
 		return ClassLogin
 	case errors.Is(err, ErrUnusable):
 		return ClassUnusable
@@ -114,7 +115,7 @@ func Class(err error) Category {
 		return ClassRefused
 	case errors.Is(err, ErrProtocol), errors.Is(err, wire.ErrLineTooLong), errors.Is(err, wire.ErrLiteral):
 		return ClassProtocol
-	case network(err):
+	case network(err), errors.Is(err, oauth.ErrTemporary):
 		return ClassTemporary
 	case errors.Is(err, context.Canceled):
 		return ClassCancelled

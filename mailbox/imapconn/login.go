@@ -4,11 +4,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 
 	"github.com/emersion/go-sasl"
 
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 )
 
 // maxChallenges bounds how long a server may go on asking.
@@ -18,7 +21,7 @@ const maxChallenges = 8
 // another form. Capabilities are taken anew with it, since they change with the
 // login and proxies garble the earlier ones; where the server does not tell
 // them by itself it is asked.
-func (s *session) login(l Login) error {
+func (s *session) login(l Login, token *oauth.Token) error {
 	if s.preauth {
 		return s.capability()
 	}
@@ -28,20 +31,7 @@ func (s *session) login(l Login) error {
 		}
 	}
 	s.secrets, s.announced = []string{l.Password}, ""
-	mechanism, err := s.mechanism(l)
-	if err != nil {
-		return err
-	}
-	if mechanism != nil {
-		err = s.authenticate(mechanism)
-	} else {
-		err = s.simple(nil, text("LOGIN "), str(l.User), text(" "), str(l.Password))
-	}
-	var refusal *ResponseError
-	if errors.As(err, &refusal) && refusal.Status != "BYE" {
-		return fmt.Errorf("%w: %w", ErrLogin, err)
-	}
-	if err != nil {
+	if err := s.prove(l, token); err != nil {
 		return err
 	}
 	// The server has nothing of them to repeat from here on.
@@ -54,6 +44,55 @@ func (s *session) login(l Login) error {
 		return s.unusable(err)
 	}
 	return nil
+}
+
+// prove sends the password or the token. What is refused is an ErrLogin.
+func (s *session) prove(l Login, token *oauth.Token) error {
+	if token != nil {
+		return s.bearer(token)
+	}
+	mechanism, err := s.mechanism(l)
+	if err != nil {
+		return err
+	}
+	if mechanism != nil {
+		err = s.authenticate(mechanism)
+	} else {
+		err = s.simple(nil, text("LOGIN "), str(l.User), text(" "), str(l.Password))
+	}
+	return loginRefused(err)
+}
+
+// loginRefused marks a NO or BAD as one to a login.
+func loginRefused(err error) error {
+	var refusal *ResponseError
+	if errors.As(err, &refusal) && refusal.Status != "BYE" {
+		return fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	return err
+}
+
+// bearer logs in with an access token. It goes to the host that was configured
+// and to no other: a referral (RFC 2221) is a refusal like any.
+func (s *session) bearer(token *oauth.Token) error {
+	s.secrets = append(s.secrets, token.Secret())
+	host, text, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	attempt, err := token.Attempt(host, port, func(mechanism string) bool { return s.caps.Has("AUTH=" + mechanism) })
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	err = loginRefused(s.authenticate(attempt))
+	if errors.Is(err, ErrLogin) && Class(err) == ClassLogin {
+		return attempt.Refused(err)
+	}
+	return err // such as a server that is busy: the token may well be good
 }
 
 // unusable: Exchange Online answers OK to a login and BAD to all that follows
