@@ -8,6 +8,7 @@ import (
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
@@ -146,6 +147,10 @@ func (r *LoginResult) fail(which string, s Side, state State, err error) {
 		f.Fix = "check at the server that the account has a mailbox and may use IMAP"
 	default:
 		return
+	}
+	if d, ok := oauth.Diagnose(err); ok {
+		f.Code, f.Text, f.Fix = d.Code, "the "+which+" login of "+s.Login.String()+" fails: "+d.Text, d.Fix
+		f.Evidence = append(f.Evidence, d.Evidence...)
 	}
 	r.Findings = append(r.Findings, f)
 }
