@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/mxmove/mxmove/dnsplan/dmarc"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 )
 
 // What a submission can end in, beside a network error.
@@ -43,6 +45,10 @@ type Submission struct {
 	User     string
 	Password string      // never shown
 	SASL     sasl.Client // instead of User and Password, for one use
+
+	// Bearer gives access tokens in place of the password, a new one besides
+	// where the server refuses a token that is not new; nil: there are none.
+	Bearer *oauth.Account
 }
 
 // String names the server and the user, and no secret.
@@ -82,7 +88,7 @@ func NewToken() string { return "mxmove-" + strings.ToLower(rand.Text()) }
 
 // Send submits one probe from an address of the domain to the probe mailbox
 // and returns its Message-ID. The token stands in Message-ID and subject. It
-// tries once.
+// tries once, and once more where an access token was no longer good.
 func Send(ctx context.Context, s Submission, from, to, token string, now time.Time) (messageID string, err error) {
 	for _, address := range []string{from, to} {
 		if err := checkAddress(address); err != nil {
@@ -94,16 +100,40 @@ func Send(ctx context.Context, s Submission, from, to, token string, now time.Ti
 	}
 	messageID = "<" + token + "@" + from[strings.LastIndexByte(from, '@')+1:] + ">"
 	msg := compose(from, to, messageID, token, now)
-
-	c, stop, err := s.connect(ctx)
-	if err != nil {
-		return "", fmt.Errorf("submission to %s: %w", s.Addr, cause(ctx, err))
-	}
-	defer stop()
-	if err := s.submit(c, from, to, msg); err != nil {
-		return "", cause(ctx, err)
+	if err := s.send(ctx, from, to, msg); err != nil {
+		return "", err
 	}
 	return messageID, nil
+}
+
+// send sends a message, with an access token where there are any.
+func (s Submission) send(ctx context.Context, from, to string, msg []byte) error {
+	if s.Bearer == nil {
+		return s.once(ctx, nil, from, to, msg)
+	}
+	for {
+		access, err := s.Bearer.Token(ctx)
+		if err != nil {
+			return fmt.Errorf("submission to %s: %w", s.Addr, cause(ctx, err))
+		}
+		err = s.once(ctx, access, from, to, msg)
+		if _, refused := errors.AsType[*oauth.BearerError](err); !refused || !access.Cached() {
+			return err
+		}
+	}
+}
+
+// once sends a message over a connection of its own.
+func (s Submission) once(ctx context.Context, access *oauth.Token, from, to string, msg []byte) error {
+	c, stop, err := s.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("submission to %s: %w", s.Addr, cause(ctx, err))
+	}
+	defer stop()
+	if err := s.submit(c, access, from, to, msg); err != nil {
+		return cause(ctx, err)
+	}
+	return nil
 }
 
 // connect dials, greets and secures the connection. After ctx has ended every
@@ -169,8 +199,8 @@ func (s Submission) greet(ctx context.Context, conn net.Conn, host string, timeo
 	return c, c.Hello("localhost")
 }
 
-func (s Submission) submit(c *smtp.Client, from, to string, msg []byte) error {
-	if err := s.login(c); err != nil {
+func (s Submission) submit(c *smtp.Client, access *oauth.Token, from, to string, msg []byte) error {
+	if err := s.login(c, access); err != nil {
 		return reply("auth", err)
 	}
 	if err := c.Mail(from, nil); err != nil {
@@ -193,10 +223,12 @@ func (s Submission) submit(c *smtp.Client, from, to string, msg []byte) error {
 	return nil
 }
 
-// login uses the mechanism handed in, else PLAIN, else LOGIN. Without a user
-// it does nothing.
-func (s Submission) login(c *smtp.Client) error {
+// login uses the access token or the mechanism handed in, else PLAIN, else
+// LOGIN. Without a user it does nothing.
+func (s Submission) login(c *smtp.Client, access *oauth.Token) error {
 	switch {
+	case access != nil:
+		return s.bearer(c, access)
 	case s.SASL != nil:
 		return c.Auth(s.SASL)
 	case s.User == "":
@@ -205,6 +237,30 @@ func (s Submission) login(c *smtp.Client) error {
 		return c.Auth(sasl.NewLoginClient(s.User, s.Password))
 	}
 	return c.Auth(sasl.NewPlainClient("", s.User, s.Password))
+}
+
+// bearer logs in with an access token, at the server that was configured.
+func (s Submission) bearer(c *smtp.Client, access *oauth.Token) error {
+	host, text, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	attempt, err := access.Attempt(host, port, c.SupportsAuth)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	err = c.Auth(attempt)
+	if answer, ok := errors.AsType[*smtp.SMTPError](err); ok {
+		answer.Message = attempt.Hide(answer.Message)
+	}
+	if err = reply("auth", err); errors.Is(err, ErrLogin) {
+		return attempt.Refused(err)
+	}
+	return err
 }
 
 // compose writes the probe. Auto-Submitted keeps vacation answers away.
