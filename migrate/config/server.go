@@ -48,14 +48,6 @@ type Master struct {
 	Separator string // between the account and the master user; default "*"
 }
 
-// An OAuth describes how access tokens are had.
-type OAuth struct {
-	Kind     string // "client-credentials", "service-account", "device" or "token"
-	Tenant   string
-	ClientID string
-	Secret   Secret // of the client; for token the token, for service-account the key file's text
-}
-
 var ports = map[string]int{"imaps": 993, "imap": 143, "smtps": 465, "smtp": 587}
 
 // server reads one side of the move.
@@ -72,6 +64,9 @@ func (r *reader) server(dst *Server) field {
 		})
 		if dst.Insecure {
 			r.insecure(*dst, seen["insecure"])
+		}
+		if at, ok := seen["oauth"]; ok && dst.OAuth != nil && dst.Master != nil {
+			r.fail(at, `"oauth" and "master" are two ways to log in`, "keep one of them")
 		}
 		if dst.AuthzID && dst.Master == nil && r.err == nil {
 			r.fail(seen["authzid"], `"authzid" names the account in the login of a master user, and there is no "master"`, "")
@@ -163,21 +158,5 @@ func (r *reader) master(dst *Server) field {
 			r.fail(at, `"separator" has no meaning beside authzid: true`, "keep one of them")
 		}
 		dst.Master = m
-	}
-}
-
-func (r *reader) oauth(dst **OAuth) field {
-	return func(v value) {
-		if v.null() {
-			return
-		}
-		o := &OAuth{}
-		r.object(v, map[string]field{
-			"client_id": r.text(&o.ClientID),
-			"kind":      r.word(&o.Kind, "client-credentials", "service-account", "device", "token"),
-			"secret":    r.secret(&o.Secret),
-			"tenant":    r.text(&o.Tenant),
-		}, "kind")
-		*dst = o
 	}
 }
