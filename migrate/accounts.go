@@ -76,10 +76,12 @@ func chosen(file string, rows []config.Account, names []string) ([]config.Accoun
 	return kept, nil
 }
 
-// login resolves the password of one side, or the master user's.
+// login resolves the password of one side, or the master user's, or says where
+// the access tokens come from.
 func (m *Move) login(s config.Server, user string, password config.Secret) (imapconn.Login, error) {
 	if s.OAuth != nil {
-		return imapconn.Login{}, &config.Error{File: m.Config.File, Text: "oauth is not built yet", Fix: "use passwords or a master user"}
+		account, err := m.bearer(s.OAuth, reading, user, password)
+		return imapconn.Login{User: user, Bearer: account}, err
 	}
 	if s.Master == nil {
 		text, err := m.secret(password)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/mxmove/mxmove/mailbox/journal"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
@@ -21,6 +22,12 @@ import (
 type Options struct {
 	// Secret resolves a secret; nil refuses every one.
 	Secret func(config.Secret) (string, error)
+	// Renew resolves a secret anew that may have changed since: the token of
+	// a command or a file. nil takes what Secret gives.
+	Renew func(config.Secret) (string, error)
+	// SignIn tells a person to sign in at an address with a code, and returns
+	// at once; nil: nobody can be asked.
+	SignIn func(context.Context, oauth.SignIn) error
 	// Confirm asks a person before DNS is changed; nil refuses.
 	Confirm func(context.Context, Confirmation) error
 	// Events receives what happens, from several goroutines, one at a time.
@@ -47,6 +54,7 @@ type Confirmation struct {
 type Move struct {
 	Config *config.Config
 	o      Options
+	wallet wallet
 }
 
 // Open reads the configuration of a move directory and checks that it can be

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/mxmove/mxmove/dnsplan/publish"
 	"github.com/mxmove/mxmove/dnsplan/resolver"
@@ -132,20 +131,13 @@ func (m *Move) route53(c *config.Route53) (publish.Publisher, error) {
 	return p, nil
 }
 
-// api is how a publisher's API is reached: by the connections and the trust
-// of this move, so that a rehearsal holds for it too.
+// api is how a publisher's API is reached.
 func (m *Move) api() (publish.API, error) {
-	trust, err := m.tls(config.TLS{})
+	transport, err := m.transport()
 	if err != nil {
 		return publish.API{}, err
 	}
-	return publish.API{
-		Client: &http.Client{Transport: &http.Transport{
-			DialContext: m.dial, TLSClientConfig: trust, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: 15 * time.Second, DisableKeepAlives: true,
-		}},
-		Sleep: m.o.Clock.Sleep, Log: m.o.Log,
-	}, nil
+	return publish.API{Client: &http.Client{Transport: transport}, Sleep: m.o.Clock.Sleep, Log: m.o.Log}, nil
 }
 
 // floor returns the lowest TTL that the publisher takes, without a question

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mxmove/mxmove/mailbox/oauth"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -146,8 +147,20 @@ func (a *app) open(ctx context.Context, events func(migrate.Event)) (*migrate.Mo
 	}
 	s := &secrets{ctx: ctx, dir: a.dir, term: a.term}
 	return migrate.Open(a.dir, migrate.Options{
-		Secret: s.resolve, Confirm: a.confirm, Events: events, Accept: accept, DryRun: a.dryRun, Log: a.logger(),
+		Secret: s.resolve, Renew: s.renew, SignIn: a.signIn(), Confirm: a.confirm, Events: events, Accept: accept, DryRun: a.dryRun, Log: a.logger(),
 	})
+}
+
+// signIn returns who tells a person to sign in, nil where nobody would see it.
+func (a *app) signIn() func(context.Context, oauth.SignIn) error {
+	if !a.term.asks {
+		return nil
+	}
+	return func(_ context.Context, s oauth.SignIn) error {
+		a.term.say("To let mxmove into the mailbox of %s: open %s in a browser, type %s, and sign in as %s. The code is good for %s.",
+			s.User, s.URL, s.Code, s.User, s.Expires)
+		return nil
+	}
 }
 
 // changesDNS gives a command the flags of those that change the zone.

@@ -36,7 +36,7 @@ func (s *secrets) resolve(c config.Secret) (string, error) {
 	if text, ok := c.Literal(); ok {
 		return text, nil
 	}
-	key := fmt.Sprint(c.Env, "\x00", c.File, "\x00", c.Prompt, "\x00", strings.Join(c.Command, "\x00"))
+	key := keyOf(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if text, ok := s.seen[key]; ok {
@@ -54,6 +54,20 @@ func (s *secrets) resolve(c config.Secret) (string, error) {
 	}
 	s.seen[key] = text
 	return text, nil
+}
+
+// renew resolves a secret anew, for one that may have changed since: the access
+// token that a command prints, or that another program keeps in a file.
+func (s *secrets) renew(c config.Secret) (string, error) {
+	s.mu.Lock()
+	delete(s.seen, keyOf(c))
+	s.mu.Unlock()
+	return s.resolve(c)
+}
+
+// keyOf tells secrets apart without holding any.
+func keyOf(c config.Secret) string {
+	return fmt.Sprint(c.Env, "\x00", c.File, "\x00", c.Prompt, "\x00", strings.Join(c.Command, "\x00"))
 }
 
 func (s *secrets) read(c config.Secret) (string, error) {
