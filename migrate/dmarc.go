@@ -13,14 +13,24 @@ import (
 	"github.com/mxmove/mxmove/dnsplan/provider"
 	"github.com/mxmove/mxmove/dnsplan/resolver"
 	"github.com/mxmove/mxmove/dnsplan/zone"
-	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/probe"
 )
 
-// DMARCOptions say what is judged.
+// DMARCOptions say which probes are sent.
 type DMARCOptions struct {
-	Account string // the sender, an address of the list; empty: the first
+	Account string   // whose login sends, an address of the list; empty: that of the address, else the first
+	From    []string // the addresses to send from; empty: the account's, or without one an address of each domain
+	Each    bool     // every address and alias of the list, or of Account
+}
+
+// A Proof is what became of the probe from one address.
+type Proof struct {
+	Address string         `json:"address"`
+	Account string         `json:"account"` // whose login sends it; empty: nobody's
+	DMARC   probe.Outcome  `json:"dmarc"`   // not-measured where no message was judged
+	Reasons []string       `json:"reasons"` // never nil
+	Verdict *probe.Verdict `json:"verdict"` // nil where no message was judged
 }
 
 // A DMARCRecord is what is remembered of a probe.
@@ -34,21 +44,17 @@ type DMARCRecord struct {
 	Verdict *probe.Verdict `json:"verdict,omitempty"`
 }
 
-const (
-	probeFor   = 5 * time.Minute // how long a probe may be on its way
-	probeEvery = 2 * time.Second
-)
-
-// CheckDMARC sends one message through the target's submission server,
-// fetches it from the probe mailbox and judges it from its bytes. A verdict
-// other than pass is also a *PersonError.
-func (m *Move) CheckDMARC(ctx context.Context, o DMARCOptions) (probe.Verdict, error) {
-	var v probe.Verdict
+// CheckDMARC sends one message from each address through the target's
+// submission server, receives it elsewhere and judges it from its bytes. What
+// does not pass is also an error: a *PersonError with the reasons, or what kept
+// a message from being judged. The proofs that there are come with it.
+func (m *Move) CheckDMARC(ctx context.Context, o DMARCOptions) ([]Proof, error) {
+	var proofs []Proof
 	err := m.locked(ctx, "check dmarc", func(r *run) (err error) {
-		v, err = r.checkDMARC(ctx, o)
+		proofs, err = r.checkDMARC(ctx, o)
 		return err
 	})
-	return v, err
+	return proofs, err
 }
 
 // JudgeMessage judges a message that somebody has at hand. It needs no lock
@@ -65,28 +71,86 @@ func (m *Move) JudgeMessage(ctx context.Context, msg []byte, env probe.Envelope)
 	return v, misaligned(v)
 }
 
-func (r *run) checkDMARC(ctx context.Context, o DMARCOptions) (probe.Verdict, error) {
+func (r *run) checkDMARC(ctx context.Context, o DMARCOptions) ([]Proof, error) {
 	p, _, err := r.provider()
 	if err != nil {
-		return probe.Verdict{}, err
+		return nil, err
 	}
 	if err := r.Config.Require("accounts", "probe"); err != nil {
-		return probe.Verdict{}, err
+		return nil, err
 	}
-	from, s, err := r.submission(p, o.Account)
+	rows, err := config.LoadAccounts(r.Config.Accounts, r.Config.Domain)
+	if err != nil {
+		return nil, err
+	}
+	all, err := identities(o, r.Config.Accounts, rows, r.domains())
+	if err != nil {
+		return nil, err
+	}
+	tokens := make([]string, len(all))
+	for i := range tokens {
+		tokens[i] = probe.NewToken()
+	}
+	box, closeBox, err := r.probebox(tokens)
+	if err != nil {
+		return nil, err
+	}
+	proofs, err := r.proveEach(ctx, p, box, all, tokens)
+	return proofs, errors.Join(err, closeBox())
+}
+
+// proveEach sends one probe after the other: providers count what a new user
+// sends. What concerns one sender does not keep the others from being tried;
+// what would be the same for all ends the round.
+func (r *run) proveEach(ctx context.Context, p *provider.Provider, box probebox, all []identity, tokens []string) ([]Proof, error) {
+	var proofs []Proof
+	var errs []error
+	for i, s := range all {
+		proof := Proof{Address: s.address, Account: s.account, DMARC: probe.NotMeasured, Reasons: []string{}}
+		v, err := r.prove(ctx, p, box, s, tokens[i])
+		if v.Version != 0 {
+			proof.DMARC, proof.Reasons, proof.Verdict = v.DMARC, v.Reasons, &v
+		} else if err != nil {
+			proof.Reasons = append(proof.Reasons, err.Error())
+		}
+		if proofs = append(proofs, proof); err == nil {
+			continue
+		}
+		if len(all) > 1 {
+			err = fmt.Errorf("probe from %s: %w", s.address, err)
+		}
+		errs = append(errs, err)
+		if !ofOneSender(err) {
+			break
+		}
+	}
+	return proofs, errors.Join(errs...)
+}
+
+// ofOneSender reports whether an error says nothing of other senders.
+func ofOneSender(err error) bool {
+	return errors.As(err, new(*PersonError)) || errors.As(err, new(*probe.ReplyError))
+}
+
+// prove sends one probe, receives it and judges it.
+func (r *run) prove(ctx context.Context, p *provider.Provider, box probebox, s identity, token string) (probe.Verdict, error) {
+	if s.account == "" {
+		return probe.Verdict{}, &PersonError{What: "no account of the list sends from " + s.address, Items: []string{
+			"write an address of that domain into the column aliases, or name one with --from"}}
+	}
+	_, server, err := r.submission(p, s.account)
 	if err != nil {
 		return probe.Verdict{}, err
 	}
-	token := probe.NewToken()
-	if _, err := probe.Send(ctx, s, from, r.Config.Probe.Address, token, r.o.Clock.Now()); err != nil {
+	if _, err := probe.Send(ctx, server, s.address, r.Config.Probe.Address, token, r.o.Clock.Now()); err != nil {
 		return probe.Verdict{}, err
 	}
-	r.say("probe from %s sent, waiting for it at %s", from, r.Config.Probe.Address)
-	msg, err := r.fetchProbe(ctx, token)
+	r.say("probe from %s sent, waiting for it at %s", s.address, r.Config.Probe.Address)
+	found, err := r.awaitProbe(ctx, box, token)
 	if err != nil {
 		return probe.Verdict{}, err
 	}
-	return r.judgeProbe(ctx, p, from, msg)
+	return r.judgeProbe(ctx, p, s.address, token, found)
 }
 
 // submission returns the sender and the server that takes its mail.
@@ -118,37 +182,10 @@ func (r *run) submission(p *provider.Provider, account string) (string, probe.Su
 	}, nil
 }
 
-// fetchProbe looks into the probe mailbox until the message is there.
-func (r *run) fetchProbe(ctx context.Context, token string) ([]byte, error) {
-	c := r.Config.Probe
-	e, err := r.imap(c.IMAP, c.TLS, false)
-	if err != nil {
-		return nil, err
-	}
-	password, err := r.secret(c.Password)
-	if err != nil {
-		return nil, err
-	}
-	box := &probe.Mailbox{Endpoint: e, Login: imapconn.Login{User: c.Address, Password: password}}
-	deadline := r.o.Clock.Now().Add(probeFor)
-	for {
-		found, err := box.Find(ctx, token)
-		if err == nil || !errors.Is(err, probe.ErrNotFound) {
-			return found.Message, err
-		}
-		if !r.o.Clock.Now().Before(deadline) {
-			return nil, &LaterError{What: fmt.Sprintf("the probe did not arrive at %s within %s", c.Address, span(probeFor))}
-		}
-		if err := r.o.Clock.Sleep(ctx, probeEvery); err != nil {
-			return nil, err
-		}
-	}
-}
-
 // judgeProbe evaluates the message as its receiver would, keeps it with its
 // verdict as evidence, and remembers the outcome.
-func (r *run) judgeProbe(ctx context.Context, p *provider.Provider, from string, msg []byte) (probe.Verdict, error) {
-	env, err := probe.EnvelopeOf(msg)
+func (r *run) judgeProbe(ctx context.Context, p *provider.Provider, from, token string, found probe.Found) (probe.Verdict, error) {
+	env, err := envelopeOf(found)
 	if err != nil {
 		r.say("the envelope of the probe is not known: %v", err)
 	}
@@ -160,7 +197,8 @@ func (r *run) judgeProbe(ctx context.Context, p *provider.Provider, from string,
 	if err != nil {
 		return probe.Verdict{}, err
 	}
-	v, err := probe.Judge(ctx, msg, env, resolver.Stub{Client: client}, probe.JudgeOptions{OldSelectors: selectors})
+	v, err := probe.Judge(ctx, found.Message, env, resolver.Stub{Client: client},
+		probe.JudgeOptions{OldSelectors: selectors, Direct: found.Envelope != nil})
 	if err != nil {
 		return v, err
 	}
@@ -168,8 +206,8 @@ func (r *run) judgeProbe(ctx context.Context, p *provider.Provider, from string,
 	if err != nil {
 		return v, fmt.Errorf("verdict: %w", err)
 	}
-	name := "dmarc-" + r.o.Clock.Now().UTC().Format("20060102T150405Z")
-	for ext, data := range map[string][]byte{".eml": msg, ".json": append(doc, '\n')} {
+	name := "dmarc-" + r.o.Clock.Now().UTC().Format("20060102T150405Z") + "-" + token[len(token)-8:]
+	for ext, data := range map[string][]byte{".eml": found.Message, ".json": append(doc, '\n')} {
 		if _, err := r.state.SaveEvidence(name+ext, data); err != nil {
 			return v, err
 		}
@@ -180,6 +218,18 @@ func (r *run) judgeProbe(ctx context.Context, p *provider.Provider, from string,
 	}
 	r.emit(Event{Type: Probed, Account: from, Verdict: string(v.DMARC), Text: "probe from " + from + ": DMARC " + string(v.DMARC)})
 	return v, misaligned(v)
+}
+
+// envelopeOf is how a probe was handed in: as a listener saw it, or as the
+// header of a message from a mailbox tells.
+func envelopeOf(found probe.Found) (probe.Envelope, error) {
+	if found.Envelope == nil {
+		return probe.EnvelopeOf(found.Message)
+	}
+	if !found.Envelope.IP.IsValid() {
+		return *found.Envelope, errors.New("it was handed in from this machine or a private network, which is something between the sender and us")
+	}
+	return *found.Envelope, nil
 }
 
 func misaligned(v probe.Verdict) error {

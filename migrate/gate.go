@@ -185,7 +185,7 @@ func alignedGate(f Facts) step.Result {
 	case f.Verdict == nil:
 		return unmeasured("aligned", finding.GateAligned, "no message was sent through the target since the switch", "run mxmove check dmarc")
 	case f.Verdict.DMARC != "pass":
-		return refuse("aligned", finding.GateAligned, "the last probe ended in "+f.Verdict.DMARC, "run mxmove check dmarc and follow its reasons", f.Verdict.Reasons...)
+		return refuse("aligned", finding.GateAligned, "the last probe from "+f.Verdict.From+" ended in "+f.Verdict.DMARC, "run mxmove check dmarc and follow its reasons", f.Verdict.Reasons...)
 	}
 	return pass("aligned", "a probe of "+stamp(f.Verdict.Time)+" passed DMARC")
 }

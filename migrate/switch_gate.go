@@ -105,17 +105,19 @@ func (r *run) proven(ctx context.Context) (*DMARCRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	last, err := recall[DMARCRecord](ctx, r, dmarcKind, "")
-	if err != nil || last != nil && last.DMARC == "pass" && !last.Time.Before(seen.At) {
+	last, err := r.proof(ctx, seen.At)
+	if err != nil || last != nil && last.DMARC == "pass" {
 		return last, err
 	}
 	if r.o.DryRun {
 		return nil, errors.New("a dry run sends no probe")
 	}
-	if _, err := r.checkDMARC(ctx, DMARCOptions{}); err != nil {
-		if _, judged := errors.AsType[*PersonError](err); !judged {
-			return nil, err
-		}
+	_, judged := r.checkDMARC(ctx, DMARCOptions{})
+	if judged != nil && !errors.As(judged, new(*PersonError)) {
+		return nil, judged
 	}
-	return recall[DMARCRecord](ctx, r, dmarcKind, "")
+	if last, err = r.proof(ctx, seen.At); err == nil && last == nil {
+		err = judged // nobody could send, so that nothing is remembered
+	}
+	return last, err
 }

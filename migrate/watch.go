@@ -159,17 +159,13 @@ func (r *run) proveOnce(ctx context.Context) error {
 	return err
 }
 
-// verdict returns the last DMARC verdict since the switch, or nil.
+// verdict returns what the probes since the switch prove, or nil.
 func (r *run) verdict(ctx context.Context) (*DMARCRecord, error) {
 	seen, ok, err := r.state.Latest(ctx, seenStage, string(dnsplan.Switch))
 	if err != nil || !ok {
 		return nil, err
 	}
-	last, err := recall[DMARCRecord](ctx, r, dmarcKind, "")
-	if err != nil || last == nil || last.Time.Before(seen.At) {
-		return nil, err
-	}
-	return last, nil
+	return r.proof(ctx, seen.At)
 }
 
 // settle asks the gates of the quiet time.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -33,42 +34,96 @@ func newCheckDMARC(a *app) *cobra.Command {
 		Use:   "dmarc",
 		Short: "Send a probe, fetch it, and judge SPF, DKIM and alignment",
 		Long: `check dmarc sends one message through the target's submission server to the probe
-mailbox, fetches it from there, and verifies SPF, DKIM and alignment itself. With
---file it judges a message that you have.
+mailbox, or to this machine (probe.listen), and verifies SPF, DKIM and alignment
+itself. It sends from one address of each domain that moves, from the address of
+--account, from those of --from (an alias, a domain below), or with --each from
+every address and alias of the list, one after the other. With --file it judges a
+message that you have.
 
 Exit: 0 pass, 3 anything else, with the reasons.`,
-		Example: "  mxmove check dmarc\n  mxmove check dmarc --account info@example.org --json\n  mxmove check dmarc --file M.eml --ip 198.51.100.7 --mail-from info@example.org --helo mx.example.net",
+		Example: "  mxmove check dmarc\n  mxmove check dmarc --account info@example.org --json\n  mxmove check dmarc --from sales@example.org --from news@shop.example.org\n  mxmove check dmarc --file M.eml --ip 198.51.100.7 --mail-from info@example.org --helo mx.example.net",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			m, err := a.open(cmd.Context(), a.talk())
 			if err != nil {
 				return err
 			}
-			var v probe.Verdict
-			if file == "" {
-				if ip+from+helo != "" {
-					return usagef("--ip, --mail-from and --helo go with --file")
+			if file != "" {
+				if o.Account != "" || o.Each || len(o.From) > 0 {
+					return usagef("--account, --from and --each say who sends, and with --file nothing is sent")
 				}
-				v, err = m.CheckDMARC(cmd.Context(), o)
-			} else {
-				v, err = judgeFile(cmd, m, file, ip, from, helo)
+				v, err := judgeFile(cmd, m, file, ip, from, helo)
+				return errors.Join(a.printVerdict(v), err)
 			}
-			if v.Version == 0 {
-				return err // nothing was judged
+			if ip+from+helo != "" {
+				return usagef("--ip, --mail-from and --helo go with --file")
 			}
-			if a.json {
-				return errors.Join(a.printJSON(v), err)
+			if o.Each && len(o.From) > 0 {
+				return usagef("--each means every address; leave --from out")
 			}
-			return errors.Join(v.Text(a.term.out), err)
+			proofs, err := m.CheckDMARC(cmd.Context(), o)
+			return errors.Join(a.printProofs(proofs), err)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Account, "account", "", "sender, an `ADDRESS` of the list; default the first")
+	f.StringVar(&o.Account, "account", "", "who logs in to send, an `ADDRESS` of the list")
+	f.StringArrayVar(&o.From, "from", nil, "send from this `ADDRESS` of a domain that moves, or of one below; may be repeated")
+	f.BoolVar(&o.Each, "each", false, "send from every address and alias of the list")
 	f.StringVar(&file, "file", "", "judge this `MESSAGE.eml` instead of a probe")
 	f.StringVar(&ip, "ip", "", "with --file: the `ADDRESS` that delivered it; default from Received")
 	f.StringVar(&from, "mail-from", "", "with --file: the envelope sender; default from Return-Path")
 	f.StringVar(&helo, "helo", "", "with --file: the `NAME` in HELO; default from Received")
 	return cmd
+}
+
+// printVerdict prints the judgement of one message, nothing where none was
+// judged.
+func (a *app) printVerdict(v probe.Verdict) error {
+	switch {
+	case v.Version == 0:
+		return nil
+	case a.json:
+		return a.printJSON(v)
+	}
+	return v.Text(a.term.out)
+}
+
+// severalProofs is what check dmarc --json prints where it has sent from
+// several addresses.
+type severalProofs struct {
+	Version int             `json:"version"`
+	Proofs  []migrate.Proof `json:"proofs"`
+}
+
+// printProofs prints one verdict as it is, and several with their addresses.
+func (a *app) printProofs(proofs []migrate.Proof) error {
+	switch {
+	case len(proofs) == 0:
+		return nil
+	case len(proofs) == 1 && proofs[0].Verdict == nil:
+		return nil // the error says all
+	case len(proofs) == 1:
+		return a.printVerdict(*proofs[0].Verdict)
+	case a.json:
+		return a.printJSON(severalProofs{1, proofs})
+	}
+	for i, p := range proofs {
+		if i > 0 {
+			fmt.Fprintln(a.term.out)
+		}
+		fmt.Fprintf(a.term.out, "%-7s%s\n", "sender", clean(p.Address))
+		if p.Verdict != nil {
+			if err := p.Verdict.Text(a.term.out); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(a.term.out, "%-7s%s\n", "dmarc", p.DMARC)
+		for _, reason := range p.Reasons {
+			fmt.Fprintf(a.term.out, "%-7s- %s\n", "", clean(reason))
+		}
+	}
+	return nil
 }
 
 func judgeFile(cmd *cobra.Command, m *migrate.Move, file, ip, from, helo string) (probe.Verdict, error) {

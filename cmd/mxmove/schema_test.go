@@ -156,6 +156,7 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	m.tells("cutover", "--yes=example.org", "--quiet")
 	m.tells("watch", "--once")
 	m.prints("check-dmarc", "check", "dmarc")
+	m.prints("check-dmarc-several", "check", "dmarc", "--each")
 	m.prints("check-inbound", "check", "inbound")
 	m.prints("verify", "verify", "--hash")
 	m.prints("plan", "plan")

@@ -51,11 +51,11 @@ func (m *moving) refusesLess() {
 	}
 }
 
-// mayBeLeftOut reports whether a key is optional; a report holds documents of
+// mayBeLeftOut reports whether a key is optional; some documents hold those of
 // other kinds.
 func mayBeLeftOut(schema, path string) bool {
-	for part, of := range map[string]string{"verdicts.verdict.": "check-dmarc", "balance.": "verify"} {
-		if rest, ok := strings.CutPrefix(path, part); ok && schema == "report" {
+	for part, of := range map[string]string{"verdicts.verdict.": "check-dmarc", "balance.": "verify", "proofs.verdict.": "check-dmarc"} {
+		if rest, ok := strings.CutPrefix(path, part); ok && (schema == "report" || schema == "check-dmarc-several") {
 			return mayBeLeftOut(of, rest)
 		}
 	}
