@@ -31,9 +31,13 @@ type knownSender struct {
 type knownSenders struct {
 	domains []knownSender
 	ask     spf.Lookup
+	spf     *spf.Checker
 	unknown error // why a class could not be told
 	seen    map[sentAs]classed
 }
+
+// maxSeen bounds the addresses that are remembered with their class.
+const maxSeen = 4096
 
 type sentAs struct {
 	domain string
@@ -52,6 +56,7 @@ func (r *run) senders(ctx context.Context, p *provider.Provider) (*knownSenders,
 		return nil, err
 	}
 	k := &knownSenders{ask: lookup(ctx, client), seen: make(map[sentAs]classed)}
+	k.spf = &spf.Checker{Ask: k.ask}
 	for _, domain := range r.domains() {
 		s := knownSender{domain: domain, old: make(map[netip.Addr]string)}
 		records, err := p.Expand(domain, r.vars(domain))
@@ -183,7 +188,9 @@ func (k *knownSenders) classify(domain string, addr netip.Addr) (SenderClass, st
 	c, ok := k.seen[at]
 	if !ok {
 		c = k.judge(domain, addr)
-		k.seen[at] = c
+		if len(k.seen) < maxSeen {
+			k.seen[at] = c
+		}
 	}
 	return c.class, c.because
 }
@@ -200,7 +207,7 @@ func (k *knownSenders) judge(domain string, addr netip.Addr) classed {
 	}
 	missing := k.unknown
 	for _, t := range s.target.Terms {
-		switch ok, err := passes(s.domain, t, addr, k.ask); {
+		switch ok, err := passes(k.spf, s.domain, t, addr); {
 		case ok:
 			return classed{SenderTarget, t.String()}
 		case err != nil:
@@ -208,7 +215,7 @@ func (k *knownSenders) judge(domain string, addr netip.Addr) classed {
 		}
 	}
 	for _, t := range s.named {
-		switch ok, err := passes(s.domain, t, addr, k.ask); {
+		switch ok, err := passes(k.spf, s.domain, t, addr); {
 		case ok:
 			return classed{SenderNamed, t.String()}
 		case err != nil:
@@ -223,8 +230,8 @@ func (k *knownSenders) judge(domain string, addr netip.Addr) classed {
 
 // passes asks one term alone, so that its neighbours' lookups do not count
 // against it.
-func passes(domain string, t spf.Term, addr netip.Addr, ask spf.Lookup) (bool, error) {
-	o, err := spf.Check(domain, spf.Record{Terms: []spf.Term{t}}, addr, ask)
+func passes(c *spf.Checker, domain string, t spf.Term, addr netip.Addr) (bool, error) {
+	o, err := c.Check(domain, spf.Record{Terms: []spf.Term{t}}, addr)
 	return err == nil && o.Result == spf.ResultPass, err
 }
 

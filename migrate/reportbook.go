@@ -15,64 +15,6 @@ import (
 	"github.com/mxmove/mxmove/dnsplan/dmarc"
 )
 
-// reportsName is the name of the schema in state.db.
-const reportsName = "reports"
-
-// reportSchema is what is remembered of DMARC aggregate reports. Rows that
-// differ in nothing but their count are one. SQLite and PostgreSQL take the
-// same statements; times are seconds since 1970.
-var reportSchema = []string{
-	`CREATE TABLE report (
-		id BIGINT PRIMARY KEY,
-		org TEXT NOT NULL,
-		domain TEXT NOT NULL,
-		report_id TEXT NOT NULL,
-		begins BIGINT NOT NULL,
-		ends BIGINT NOT NULL,
-		email TEXT NOT NULL,
-		notes TEXT NOT NULL,
-		taken TEXT NOT NULL,
-		UNIQUE (org, domain, report_id, begins, ends)
-	)`,
-	`CREATE TABLE report_row (
-		report BIGINT NOT NULL,
-		source_ip TEXT NOT NULL,
-		header_from TEXT NOT NULL,
-		dkim_domain TEXT NOT NULL,
-		dkim_selector TEXT NOT NULL,
-		dkim_result TEXT NOT NULL,
-		spf_domain TEXT NOT NULL,
-		spf_result TEXT NOT NULL,
-		disposition TEXT NOT NULL,
-		dkim_aligned BIGINT NOT NULL,
-		spf_aligned BIGINT NOT NULL,
-		differs BIGINT NOT NULL,
-		messages BIGINT NOT NULL,
-		PRIMARY KEY (report, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
-			spf_domain, spf_result, disposition, dkim_aligned, spf_aligned, differs)
-	)`,
-	`CREATE TABLE report_mark (
-		side TEXT NOT NULL,
-		account TEXT NOT NULL,
-		mailbox TEXT NOT NULL,
-		validity BIGINT NOT NULL,
-		next_uid BIGINT NOT NULL,
-		PRIMARY KEY (side, account, mailbox)
-	)`,
-	`CREATE TABLE report_tls (
-		org TEXT NOT NULL,
-		report_id TEXT NOT NULL,
-		begins BIGINT NOT NULL,
-		ends BIGINT NOT NULL,
-		domain TEXT NOT NULL,
-		policy TEXT NOT NULL,
-		mx TEXT NOT NULL,
-		failure TEXT NOT NULL,
-		sessions BIGINT NOT NULL,
-		PRIMARY KEY (org, report_id, begins, ends, domain, policy, mx, failure)
-	)`,
-}
-
 // A ReportRead is a report that was read just now.
 type ReportRead struct {
 	File     string    `json:"file"`
@@ -122,7 +64,7 @@ func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ou
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) + 1 FROM report`).Scan(&id); err != nil {
 		return read, stateError{fmt.Errorf("number of the report: %w", err)}
 	}
-	sink, first := &rowSink{tx: tx, report: id, counts: make(map[rowKey]int64)}, true
+	org, sink, first := rememberOrg(), &rowSink{tx: tx, report: id, counts: make(map[rowKey]int64)}, true
 	r, err := dmarc.ReadReport(doc, dmarc.Limits{}, func(r *dmarc.Report, row dmarc.Row) error {
 		if first {
 			// Receivers name the report before its rows, which spares reading a
@@ -133,7 +75,7 @@ func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ou
 			first = false
 		}
 		read.Messages += row.Count
-		return sink.add(ctx, keyOf(r, row), row.Count)
+		return sink.add(ctx, keyOf(r, row, org), row.Count)
 	})
 	read.Org, read.ID, read.Domain, read.Begin, read.End, read.Rows = r.Org, r.ID, r.Domain, r.Begin, r.End, r.Rows
 	read.Notes = append(read.Notes, r.Notes...)
@@ -184,7 +126,7 @@ func known(ctx context.Context, tx *sql.Tx, k dmarc.ReportKey) error {
 // recount fills in what the book has of a report that was read before.
 func recount(ctx context.Context, tx *sql.Tx, read ReportRead) (ReportRead, error) {
 	read.Known = true
-	err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(messages), 0) FROM report_row WHERE report = (SELECT id FROM report WHERE `+sameReport+`)`,
+	err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(messages), 0) FROM report_entry WHERE report = (SELECT id FROM report WHERE `+sameReport+`)`,
 		read.Org, read.Domain, read.ID, read.Begin.Unix(), read.End.Unix()).Scan(&read.Rows, &read.Messages)
 	if err != nil {
 		return read, stateError{fmt.Errorf("look for a report: %w", err)}
@@ -207,9 +149,9 @@ type sentRow struct {
 // Aligned reports whether the receiver found an aligned pass.
 func (s sentRow) Aligned() bool { return s.DKIM || s.SPF }
 
-// known reports whether the state has the first tables: one that an older
-// program made, and nobody has written since, has none or fewer.
-func (b reportBook) known(ctx context.Context, tables int) (bool, error) {
+// known reports whether the state has the tables as they are now: one that an
+// older program made, and nobody has written since, has none or others.
+func (b reportBook) known(ctx context.Context) (bool, error) {
 	if b.db == nil {
 		return false, nil
 	}
@@ -218,27 +160,28 @@ func (b reportBook) known(ctx context.Context, tables int) (bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil && version >= tables, err
+	return err == nil && version >= len(reportSchema), err
 }
 
 // each calls fn for every row of the reports that end after a time, in no
 // order. Fn must not use the database.
 func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow)) error {
-	if ok, err := b.known(ctx, 2); err != nil || !ok {
+	if ok, err := b.known(ctx); err != nil || !ok {
 		return err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT org, domain, begins, ends, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
 			dkim_aligned, spf_aligned, differs, disposition, messages
-		FROM report JOIN report_row ON report_row.report = report.id WHERE ends >= ?`, since.Unix())
+		FROM report JOIN report_entry ON report_entry.report = report.id WHERE ends >= ?`, since.Unix())
 	if err != nil {
 		return fmt.Errorf("rows of the reports: %w", err)
 	}
 	defer rows.Close()
+	// One set of variables for all rows: there may be many.
+	s := sentRow{Key: dmarc.Identifier{Method: dmarc.DKIM}}
+	var begins, ends int64
+	var source string
+	var dkim, spf, differs int
 	for rows.Next() {
-		s := sentRow{Key: dmarc.Identifier{Method: dmarc.DKIM}}
-		var begins, ends int64
-		var source string
-		var dkim, spf, differs int
 		if err := rows.Scan(&s.Org, &s.Domain, &begins, &ends, &source, &s.From, &s.Key.Domain, &s.Key.Selector, &s.Key.Result,
 			&dkim, &spf, &differs, &s.Disposition, &s.Messages); err != nil {
 			return fmt.Errorf("rows of the reports: %w", err)
@@ -261,7 +204,7 @@ type period struct {
 
 // periods returns what is covered since a time, the earliest first.
 func (b reportBook) periods(ctx context.Context, since time.Time) ([]period, error) {
-	if ok, err := b.known(ctx, 2); err != nil || !ok {
+	if ok, err := b.known(ctx); err != nil || !ok {
 		return nil, err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT org, begins, ends FROM report WHERE ends >= ? ORDER BY begins, ends, org`, since.Unix())

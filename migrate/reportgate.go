@@ -55,7 +55,7 @@ func (r *run) reportFacts(ctx context.Context, plan dnsplan.Plan, stage dnsplan.
 	if facts.Periods, err = book.periods(ctx, facts.From); err != nil {
 		return facts, err
 	}
-	gone, ask := leaving(plan, stage), lookup(ctx, client)
+	gone, check := leaving(plan, stage), &spf.Checker{Ask: lookup(ctx, client)}
 	for _, terms := range gone {
 		facts.Gone = append(facts.Gone, terms...)
 	}
@@ -65,7 +65,7 @@ func (r *run) reportFacts(ctx context.Context, plan dnsplan.Plan, stage dnsplan.
 			if !within(row.Domain, domain) {
 				continue
 			}
-			if s := facts.leaver(domain, terms, row, sent[row.Source], ask); s != nil {
+			if s := facts.leaver(domain, terms, row, sent[row.Source], check); s != nil {
 				sent[row.Source] = s
 			}
 		}
@@ -85,9 +85,9 @@ func (r *run) reportFacts(ctx context.Context, plan dnsplan.Plan, stage dnsplan.
 }
 
 // leaver counts a row whose address one of the terms lets pass.
-func (f *ReportFacts) leaver(domain string, terms []spf.Term, row sentRow, s *leftBy, ask spf.Lookup) *leftBy {
+func (f *ReportFacts) leaver(domain string, terms []spf.Term, row sentRow, s *leftBy, check *spf.Checker) *leftBy {
 	for i := 0; s == nil && i < len(terms); i++ {
-		ok, err := passes(domain, terms[i], row.Source, ask)
+		ok, err := passes(check, domain, terms[i], row.Source)
 		switch {
 		case err != nil:
 			f.Missing = err

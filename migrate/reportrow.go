@@ -22,8 +22,8 @@ type rowKey struct {
 // keyOf returns what is kept of a row. The receiver's verdict counts, whatever
 // the identifiers say; that they disagree is remembered beside it. What a
 // receiver found by the tree walk cannot be held against the suffix list.
-func keyOf(r *dmarc.Report, row dmarc.Row) rowKey {
-	differs := r.Recompute(&row, dmarc.SuffixOrg) != row.Aligned() && r.Published.Discovery != "treewalk"
+func keyOf(r *dmarc.Report, row dmarc.Row, org dmarc.OrgFunc) rowKey {
+	differs := r.Recompute(&row, org) != row.Aligned() && r.Published.Discovery != "treewalk"
 	key := row.Chief()
 	k := rowKey{
 		source: row.Source, from: row.From, keyDomain: key.Domain, selector: key.Selector, result: key.Result,
@@ -35,6 +35,21 @@ func keyOf(r *dmarc.Report, row dmarc.Row) rowKey {
 	return k
 }
 
+// rememberOrg is the suffix list with a memory: the rows of a report speak of
+// few domains.
+func rememberOrg() dmarc.OrgFunc {
+	seen := make(map[string]string)
+	return func(name string) string {
+		org, ok := seen[name]
+		if !ok {
+			if org = dmarc.SuffixOrg(name); len(seen) < maxSeen {
+				seen[name] = org
+			}
+		}
+		return org
+	}
+}
+
 // rowBatch is how many rows one statement writes; rowColumns is how many
 // values each has.
 const (
@@ -42,13 +57,13 @@ const (
 	rowColumns = 13
 )
 
-// A rowSink writes the rows of one report, many at a time. No statement holds
-// the same row twice, which PostgreSQL refuses.
+// A rowSink writes the rows of one report, many at a time.
 type rowSink struct {
 	tx     *sql.Tx
 	report int64
 	counts map[rowKey]int64
 	order  []rowKey
+	args   []any
 	whole  *sql.Stmt // for a full batch
 }
 
@@ -68,11 +83,12 @@ func (s *rowSink) flush(ctx context.Context) error {
 	if len(s.order) == 0 {
 		return nil
 	}
-	args := make([]any, 0, len(s.order)*rowColumns)
+	args := s.args[:0]
 	for _, k := range s.order {
 		args = append(args, s.report, k.source.String(), k.from, k.keyDomain, k.selector, k.result, k.envelope, k.envelopeResult,
 			k.disposition, flag(k.dkim), flag(k.spf), flag(k.differs), s.counts[k])
 	}
+	s.args = args
 	var err error
 	if len(s.order) < rowBatch {
 		_, err = s.tx.ExecContext(ctx, insertRows(len(s.order)), args...)
@@ -92,14 +108,10 @@ func (s *rowSink) flush(ctx context.Context) error {
 	return nil
 }
 
-// insertRows is the statement for a number of rows. One that was written
-// before only counts more.
+// insertRows is the statement for a number of rows.
 func insertRows(n int) string {
 	row := "(" + strings.TrimSuffix(strings.Repeat("?, ", rowColumns), ", ") + ")"
-	return `INSERT INTO report_row VALUES ` + strings.TrimSuffix(strings.Repeat(row+", ", n), ", ") + `
-		ON CONFLICT (report, source_ip, header_from, dkim_domain, dkim_selector, dkim_result, spf_domain, spf_result,
-			disposition, dkim_aligned, spf_aligned, differs)
-		DO UPDATE SET messages = report_row.messages + excluded.messages`
+	return `INSERT INTO report_entry VALUES ` + strings.TrimSuffix(strings.Repeat(row+", ", n), ", ")
 }
 
 func flag(b bool) int {

@@ -93,18 +93,21 @@ func (r *run) reports(ctx context.Context, k *knownSenders) (Reports, error) {
 	book := reportBook{r.state.DB()}
 	// The rows come while the one connection is in use, so that addresses are
 	// classified from what the DNS says, and from nothing in the state.
-	g := newGathering(k.classify)
-	recent := newGathering(k.classify)
-	if err := book.each(ctx, time.Time{}, func(row sentRow) {
-		g.add(row)
-		if row.End.After(now.Add(-recentReports)) {
-			recent.add(row)
+	g, recent := newGathering(k.classify), newGathering(k.classify)
+	for more := true; more; {
+		if err := book.each(ctx, time.Time{}, func(row sentRow) {
+			g.add(row)
+			if row.End.After(now.Add(-recentReports)) {
+				recent.add(row)
+			}
+		}); err != nil {
+			return doc, err
 		}
-	}); err != nil {
-		return doc, err
-	}
-	if err := context.Cause(ctx); err != nil {
-		return doc, err
+		if err := context.Cause(ctx); err != nil {
+			return doc, err
+		}
+		all, lately := g.again(), recent.again()
+		more = all || lately
 	}
 	periods, err := book.periods(ctx, time.Time{})
 	if err != nil {

@@ -68,13 +68,16 @@ const (
 	maxSelectors = 200
 	maxDays      = 400 // of one stream
 	maxFrom      = 20  // domains in From of one stream
-	maxKeys      = 50_000
+	maxGrowing   = 2 * maxStreams
+	maxKeys      = 5000 // selectors that are kept while counting
 )
 
 type streamKey struct {
-	domain, network, dkim string
-	class                 SenderClass
-	because               string
+	domain  string
+	network netip.Prefix
+	dkim    string
+	class   SenderClass
+	because string
 }
 
 type growing struct {
@@ -83,46 +86,68 @@ type growing struct {
 	days    map[string]*StreamDay
 }
 
-// A gathering groups rows into streams. It is pure but for classify.
+// A gathering groups rows into streams. It is pure but for classify. All
+// streams are counted, and the largest are kept: where there are too many to
+// know which those are, the rows have to be added once more, see again.
 type gathering struct {
 	classify  func(domain string, addr netip.Addr) (SenderClass, string)
+	census    census
+	chosen    map[uint64]bool // streams that are kept; nil: all, as far as there is room
+	complete  bool            // nothing is to be added any more
+	over      bool            // there was no room
 	streams   map[streamKey]*growing
 	selectors map[[2]string]*SelectorSeen
 	differs   int64 // messages with two verdicts
-	unplaced  int64 // messages beyond the bounds
-	begin     time.Time
-	end       time.Time
 }
 
 func newGathering(classify func(string, netip.Addr) (SenderClass, string)) *gathering {
-	return &gathering{classify: classify, streams: make(map[streamKey]*growing), selectors: make(map[[2]string]*SelectorSeen)}
+	return &gathering{
+		classify: classify, census: make(census),
+		streams: make(map[streamKey]*growing), selectors: make(map[[2]string]*SelectorSeen),
+	}
+}
+
+// again makes the gathering ready for the same rows once more, to keep the
+// largest streams of all. It reports whether that is needed.
+func (g *gathering) again() bool {
+	if !g.over || g.chosen != nil {
+		g.complete = true
+		return false
+	}
+	g.chosen = g.census.largest(maxStreams)
+	clear(g.streams)
+	return true
 }
 
 // add counts one row.
 func (g *gathering) add(row sentRow) {
-	if g.begin.IsZero() || row.Begin.Before(g.begin) {
-		g.begin = row.Begin
+	if g.complete {
+		return
 	}
-	if row.End.After(g.end) {
-		g.end = row.End
-	}
-	if row.Differs {
-		g.differs += row.Messages
-	}
-	g.selector(row)
 	key := streamKey{domain: row.Domain, network: network(row.Source)}
 	if row.Key.Result == "pass" {
 		key.dkim = row.Key.Domain
 	}
+	part := key.part()
+	if g.chosen != nil && !g.chosen[part] {
+		return
+	}
 	key.class, key.because = g.classify(row.Domain, row.Source)
+	if g.chosen == nil {
+		g.census.add(key, part, row)
+		g.selector(row)
+		if row.Differs {
+			g.differs += row.Messages
+		}
+	}
 	s, ok := g.streams[key]
 	if !ok {
-		if len(g.streams) >= maxKeys {
-			g.unplaced += row.Messages
+		if len(g.streams) >= maxGrowing {
+			g.over = true
 			return
 		}
 		s = &growing{sources: make(map[netip.Addr]struct{}), days: make(map[string]*StreamDay)}
-		s.Stream = Stream{Domain: key.domain, Network: key.network, DKIMDomain: key.dkim, Known: key.class, Because: key.because, First: row.Begin}
+		s.Stream = Stream{Domain: key.domain, Network: key.network.String(), DKIMDomain: key.dkim, Known: key.class, Because: key.because, First: row.Begin}
 		g.streams[key] = s
 	}
 	s.count(row)
@@ -211,10 +236,8 @@ func (g *gathering) list() (all []Stream, omitted int) {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Network, b.Network), strings.Compare(a.DKIMDomain, b.DKIMDomain),
 			strings.Compare(string(a.Known), string(b.Known)), strings.Compare(a.Because, b.Because), strings.Compare(a.Domain, b.Domain))
 	})
-	if omitted = len(all) - maxStreams; omitted > 0 {
-		return all[:maxStreams], omitted
-	}
-	return all, 0
+	all = all[:min(len(all), maxStreams)]
+	return all, len(g.census) - len(all)
 }
 
 // keys returns the selectors, those used last first.
@@ -231,16 +254,16 @@ func (g *gathering) keys() []SelectorSeen {
 
 // network is the part of the Internet that an address is grouped under: what
 // one customer usually has.
-func network(a netip.Addr) string {
+func network(a netip.Addr) netip.Prefix {
 	bits := 48
 	if a.Is4() {
 		bits = 24
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {
-		return a.String()
+		return netip.PrefixFrom(a, a.BitLen())
 	}
-	return p.String()
+	return p
 }
 
 // within reports whether a name is a domain or stands below it.

@@ -37,8 +37,8 @@ func streamFindings(g *gathering) []finding.Finding {
 			})
 		}
 	}
-	if len(strangers) > 0 {
-		found = append(found, unnamed(strangers))
+	if n, _ := g.census.strangers(); n > 0 {
+		found = append(found, g.unnamed(strangers))
 	}
 	if g.differs > 0 {
 		found = append(found, finding.Finding{
@@ -52,22 +52,22 @@ func streamFindings(g *gathering) []finding.Finding {
 }
 
 // unnamed is the one finding about all who are not known: most of them forge.
-func unnamed(streams []Stream) finding.Finding {
-	var messages int64
+func (g *gathering) unnamed(streams []Stream) finding.Finding {
+	all, messages := g.census.strangers()
 	f := finding.Finding{
-		Severity: finding.Warn, Code: finding.SenderUnnamed, Subject: streams[0].Domain, Evidence: []string{},
+		Severity: finding.Warn, Code: finding.SenderUnnamed, Subject: "reports", Evidence: []string{},
 		Fix: "find your own among them (newsletters, shops, printers, web forms) and name them in SPF or let them sign; the others forge the domain",
 	}
-	for i, s := range streams {
-		messages += s.Unaligned()
-		if i < manyStreams {
-			f.Evidence = append(f.Evidence, s.line())
-		}
+	if len(streams) > 0 {
+		f.Subject = streams[0].Domain
 	}
-	if n := len(streams) - manyStreams; n > 0 {
+	for _, s := range streams[:min(len(streams), manyStreams)] {
+		f.Evidence = append(f.Evidence, s.line())
+	}
+	if n := all - len(f.Evidence); n > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("and %d more", n))
 	}
-	f.Text = fmt.Sprintf("%d messages came from %d networks that nothing names, and failed alignment", messages, len(streams))
+	f.Text = fmt.Sprintf("%d messages came from %d networks that nothing names, and failed alignment", messages, all)
 	return f
 }
 

@@ -92,7 +92,7 @@ func (b reportBook) keepTLS(ctx context.Context, read ReportRead, rows map[TLSSe
 // sessions first.
 func (b reportBook) tls(ctx context.Context, since time.Time) ([]TLSSeen, error) {
 	all := []TLSSeen{}
-	if ok, err := b.known(ctx, len(reportSchema)); err != nil || !ok {
+	if ok, err := b.known(ctx); err != nil || !ok {
 		return all, err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT domain, policy, mx, failure, sum(sessions), min(begins), max(ends) FROM report_tls

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,6 +32,9 @@ about TLS (TLS-RPT), which come the same way, are read as well.
 Exit: 0 all read, 3 some files could not be read (listed; the others count).`,
 		Example: "  mxmove reports\n  mxmove reports ~/dmarc/*.gz\n  mxmove reports --json ~/Maildir/.DMARC | jq .streams",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// A report of 100,000 rows makes much that is gone at once: at twice
+			// the collections it takes a tenth less memory and hardly more time.
+			defer debug.SetGCPercent(debug.SetGCPercent(50))
 			m, err := a.open(cmd.Context(), a.talk())
 			if err != nil {
 				return err

@@ -33,10 +33,36 @@ type Outcome struct {
 // that can be done without the message: terms with macros, and ptr, match
 // nobody. An error means that an answer was not there.
 func Check(domain string, r Record, from netip.Addr, ask Lookup) (Outcome, error) {
-	if ask == nil {
+	return (&Checker{Ask: ask}).Check(domain, r, from)
+}
+
+// A Checker checks many addresses and reads each record of the DNS once. It is
+// not safe for more than one goroutine. Ask has to give the same answer to the
+// same question.
+type Checker struct {
+	Ask Lookup
+
+	read map[string]reading
+}
+
+// A reading is what stands at a name: one record, or why there is none.
+type reading struct {
+	record Record
+	other  Result // "" where there is a record
+}
+
+// maxRead bounds what a Checker remembers.
+const maxRead = 1000
+
+// Check is the function of this name.
+func (k *Checker) Check(domain string, r Record, from netip.Addr) (Outcome, error) {
+	if k.Ask == nil {
 		return Outcome{}, ErrNotMeasured
 	}
-	c := checker{counter: counter{ask: ask}, from: from.Unmap()}
+	if k.read == nil {
+		k.read = make(map[string]reading)
+	}
+	c := checker{counter: counter{ask: k.Ask}, from: from.Unmap(), read: k.read}
 	result, err := c.record(dns.Fqdn(domain), r)
 	return c.outcome(result), err
 }
@@ -61,6 +87,7 @@ type checker struct {
 	counter
 	from  netip.Addr
 	depth int
+	read  map[string]reading // may be nil
 }
 
 func (c *checker) outcome(r Result) Outcome {
@@ -82,6 +109,21 @@ func (c *checker) exceeded() bool { return c.cost.Lookups > MaxLookups || c.void
 
 // found evaluates the one record among the texts of a name.
 func (c *checker) found(domain string, rrs []string) (Result, error) {
+	r, ok := c.read[domain]
+	if !ok {
+		r = readOne(rrs)
+		if c.read != nil && len(c.read) < maxRead {
+			c.read[domain] = r
+		}
+	}
+	if r.other != "" {
+		return r.other, nil
+	}
+	return c.record(dns.Fqdn(domain), r.record)
+}
+
+// readOne reads the one record among texts.
+func readOne(rrs []string) reading {
 	var records []string
 	for _, rr := range rrs {
 		if text := join(rr); Is(text) {
@@ -90,15 +132,15 @@ func (c *checker) found(domain string, rrs []string) (Result, error) {
 	}
 	switch {
 	case len(records) == 0:
-		return ResultNone, nil
+		return reading{other: ResultNone}
 	case len(records) > 1:
-		return ResultPermError, nil
+		return reading{other: ResultPermError}
 	}
 	r, err := Parse(records[0])
 	if err != nil {
-		return ResultPermError, nil
+		return reading{other: ResultPermError}
 	}
-	return c.record(dns.Fqdn(domain), r)
+	return reading{record: r}
 }
 
 func (c *checker) record(domain string, r Record) (Result, error) {
@@ -283,54 +325,4 @@ func (t Term) holds(addrs []netip.Addr, from netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// Senders returns the first address of each family that a record names, in
-// its own terms or in those that it includes: an example of its servers. An
-// address that is not valid was not found.
-func Senders(name string, ask Lookup) (four, six netip.Addr, err error) {
-	if ask == nil {
-		return four, six, ErrNotMeasured
-	}
-	s := sampler{ask: counter{ask: ask}, seen: make(map[string]bool)}
-	err = s.sample(name)
-	return s.four, s.six, err
-}
-
-type sampler struct {
-	ask       counter
-	seen      map[string]bool
-	four, six netip.Addr
-}
-
-func (s *sampler) sample(name string) error {
-	name = strings.ToLower(dns.Fqdn(name))
-	if s.seen[name] || len(s.seen) > stop || s.four.IsValid() && s.six.IsValid() || strings.Contains(name, "%") {
-		return nil
-	}
-	s.seen[name] = true
-	rrs, err := s.ask.lookup(name, dns.TypeTXT)
-	if err != nil {
-		return err
-	}
-	for _, rr := range rrs {
-		r, err := Parse(join(rr))
-		if err != nil {
-			continue
-		}
-		for _, t := range r.Terms {
-			switch {
-			case t.Qualifier != Pass && !t.Modifier:
-			case t.Name == "ip4" && !s.four.IsValid():
-				s.four = t.Net.Masked().Addr()
-			case t.Name == "ip6" && !s.six.IsValid():
-				s.six = t.Net.Masked().Addr()
-			case t.Name == "include", t.Modifier && t.Name == "redirect":
-				if err := s.sample(t.Domain); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }
