@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -80,6 +81,9 @@ func (r *run) status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	describe(&s, phase, copied, f, rest)
+	if phase != step.None && r.Config.DNS.Publisher == (config.Publisher{}) {
+		s.Yours = append(s.Yours, Yours{Code: finding.NoPublisher, Text: "say where changes of the DNS go: add dns.publisher to mxmove.yaml"})
+	}
 	return s, nil
 }
 
