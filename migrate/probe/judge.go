@@ -87,7 +87,9 @@ func (j *judge) run(ctx context.Context) {
 		return
 	}
 	j.policy(ctx)
-	j.v.DMARC = j.decide(j.align())
+	ids := j.align()
+	j.tenants(ids)
+	j.v.DMARC = j.decide(ids)
 	j.compare()
 }
 

@@ -147,6 +147,30 @@ func (tt trial) becomes(name string, dns records, dmarc probe.Outcome, sig strin
 	return tt
 }
 
+func TestJudgeTenants(t *testing.T) {
+	t.Parallel()
+	const microsoft, google = "example.onmicrosoft.com", "example-org.20230601.gappssmtp.com"
+	dns := world().with(
+		"TXT m._domainkey."+microsoft+".", keyRecord(edKey, ""), "TXT "+microsoft+".", "v=spf1 ip4:203.0.113.0/24 -all",
+		"TXT g._domainkey."+google+".", keyRecord(edKey, ""))
+	byMicrosoft := signed(t, letter, microsoft, "m", edKey)
+	byGoogle := signed(t, letter, google, "g", edKey)
+	both := signed(t, byGoogle, "example.org", "ed", edKey)
+	tests := []trial{
+		{name: "Microsoft", msg: byMicrosoft, dns: dns, env: theirs, dmarc: "fail", spf: "pass", dkim: "pass", code: "MX170", reason: "is signed by " + microsoft},
+		{name: "Google", msg: byGoogle, dns: dns, env: theirs, dmarc: "fail", spf: "pass", dkim: "pass", code: "MX170", reason: "is signed by " + google},
+		{name: "SPF carries it", msg: byGoogle, dns: dns, env: ours, dmarc: "pass", spf: "pass+", dkim: "pass", code: "MX170"},
+		{name: "signed by both", msg: both, dns: dns, env: ours, dmarc: "pass", spf: "pass+", dkim: "pass+ pass"},
+		{name: "return path", msg: signed(t, letter, "example.org", "ed", edKey), dns: dns, env: from("203.0.113.5", "anna@"+microsoft),
+			dmarc: "pass", spf: "pass", dkim: "pass+", code: "MX170", reason: "returns to " + microsoft},
+		{name: "a name like it", msg: signed(t, letter, "notonmicrosoft.com", "n", edKey), dns: dns.with("TXT n._domainkey.notonmicrosoft.com.", keyRecord(edKey, "")),
+			env: ours, dmarc: "pass", spf: "pass+", dkim: "pass"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, tt.run)
+	}
+}
+
 func TestJudgeOldSelectors(t *testing.T) {
 	old := signed(t, letter, "example.org", "old", oldKey)
 	both := signed(t, old, "example.org", "ed", edKey)
