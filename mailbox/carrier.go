@@ -131,7 +131,7 @@ func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []f
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Source, o.Target = mine.Namespaces, theirs.Namespaces
+	o.Source, o.Target, o.Exchange = mine.Namespaces, theirs.Namespaces, mine.Exchange
 	paired := Pairs
 	if c.o.Reverse {
 		paired = pairsBack

@@ -169,7 +169,7 @@ func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Opti
 		}
 	}
 	po := o.pairOptions(a)
-	po.Source, po.Target = mine.Namespaces, theirs.Namespaces
+	po.Source, po.Target, po.Exchange = mine.Namespaces, theirs.Namespaces, mine.Exchange
 	pairs, found := Pairs(mine.Mailboxes, theirs.Mailboxes, po)
 	if r.Target == OK {
 		r.Pairs = pairs

@@ -48,6 +48,7 @@ const (
 // PairOptions say how names are translated.
 type PairOptions struct {
 	Source, Target imapconn.Namespaces
+	Exchange       bool                        // the source is one: some of its mailboxes hold no mail
 	Into           string                      // parent of everything at the target
 	Exclude        []string                    // special uses or names
 	Mailboxes      map[string]string           // explicit pairs, as people see the names
@@ -137,6 +138,9 @@ func (p *pairer) skip(m Mailbox) string {
 	}
 	if p.source.isForeign(m) {
 		return "it is somebody else's, shared or virtual"
+	}
+	if levels := p.source.path(m); p.o.Exchange && p.role[m.Wire] == "" && slices.Contains(noMail, fold(levels[0])) {
+		return "it holds no mail (the source is an Exchange)"
 	}
 	for _, name := range p.o.Exclude {
 		role := p.role[m.Wire]

@@ -206,6 +206,7 @@ func (s *session) greeting(final bool) error {
 	default:
 		return fmt.Errorf("%w: no IMAP greeting", ErrProtocol)
 	}
+	s.product = p.Text
 	if p.Code == "CAPABILITY" {
 		s.caps = parseCaps(p.Args)
 	}

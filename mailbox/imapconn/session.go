@@ -53,7 +53,8 @@ type session struct {
 	tag       int
 	bye       *ResponseError
 
-	preauth bool // the greeting said so
+	preauth bool   // the greeting said so
+	product string // how the server calls itself, in its greeting and to ID
 
 	mailbox  string // wire name of the selected mailbox, empty for none
 	selected wire.Selected

@@ -16,6 +16,7 @@ import (
 type Listing struct {
 	Mailboxes  []wire.Mailbox // sorted by their wire name
 	Namespaces Namespaces
+	Exchange   bool // the server is an Exchange, which shows more than mail
 
 	// Status holds what STATUS tells, by wire name. It is nil where the server
 	// cannot tell it along with the list (RFC 5819).
@@ -48,7 +49,7 @@ func (s *session) survey(ctx context.Context, status bool) (Listing, error) {
 		options += " STATUS (" + s.statusItems() + ")"
 		l.status = make(map[string]wire.Status)
 	}
-	err := s.all(ctx, []*step{s.namespaces(l), l.step(`LIST "" "*" RETURN (` + options + `)`)})
+	err := s.all(ctx, []*step{s.id(), s.namespaces(l), l.step(`LIST "" "*" RETURN (` + options + `)`)})
 	if err == nil {
 		err = l.err
 	}
@@ -58,21 +59,21 @@ func (s *session) survey(ctx context.Context, status bool) (Listing, error) {
 	if err != nil {
 		return Listing{}, fmt.Errorf("list of mailboxes: %w", err)
 	}
-	return Listing{l.mailboxes.sorted(), l.namespaces, l.status}, nil
+	return Listing{Mailboxes: l.mailboxes.sorted(), Namespaces: l.namespaces, Exchange: s.exchange(), Status: l.status}, nil
 }
 
 // plainSurvey asks as every server understands it.
 func (s *session) plainSurvey(ctx context.Context) (Listing, error) {
 	l := &lister{}
 	lsub := &step{parts: []part{text(`LSUB "" "*"`)}, take: l.take} // one that does not speak it has no subscriptions
-	err := s.all(ctx, []*step{s.namespaces(l), l.step(`LIST "" "*"`), lsub})
+	err := s.all(ctx, []*step{s.id(), s.namespaces(l), l.step(`LIST "" "*"`), lsub})
 	if err == nil {
 		err = l.err
 	}
 	if err != nil {
 		return Listing{}, fmt.Errorf("list of mailboxes: %w", err)
 	}
-	return Listing{mark(l.mailboxes.sorted(), l.subscribed.sorted()), l.namespaces, nil}, nil
+	return Listing{Mailboxes: mark(l.mailboxes.sorted(), l.subscribed.sorted()), Namespaces: l.namespaces, Exchange: s.exchange()}, nil
 }
 
 // namespaces asks for the prefixes of names (RFC 2342), where the server

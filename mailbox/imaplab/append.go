@@ -28,13 +28,16 @@ type appending struct {
 
 // append reads and does an APPEND (RFC 9051, section 6.3.12) with one message
 // or many (RFC 3502): all of them are stored, or none.
-func (c *conn) append(tag, args string, action Action) error {
+func (c *conn) append(tag, args string, action Action, given []string) error {
 	a := &appending{c: c, line: args, rest: args}
 	if action == Refuse {
 		a.refusal = "NO refused"
 	}
 	if c.user() == "" {
 		a.refuse("BAD log in first")
+	}
+	if len(given) > 0 {
+		a.refuse(strings.TrimPrefix(given[0], "TAG "))
 	}
 	err := a.read()
 	c.srv.logCommand("APPEND " + a.log.String())

@@ -48,7 +48,7 @@ func (c *conn) next() error {
 	if verb != "APPEND" { // logged when it has been read
 		c.srv.logCommand(strings.TrimSpace(verb + " " + shown))
 	}
-	wait, action := c.srv.faults.before(Command{Verb: verb, User: c.user(), Args: shown})
+	wait, action, answer := c.srv.faults.before(Command{Verb: verb, User: c.user(), Args: shown})
 	if wait > 0 {
 		time.Sleep(wait)
 	}
@@ -62,7 +62,9 @@ func (c *conn) next() error {
 	case action == Bye:
 		return errors.Join(c.reply("* BYE closing"), io.EOF)
 	case verb == "APPEND":
-		return c.append(tag, args, action)
+		return c.append(tag, args, action, answer)
+	case len(answer) > 0:
+		return c.given(tag, line, answer)
 	case action == Refuse:
 		refusal = "NO refused"
 	}
@@ -73,6 +75,24 @@ func (c *conn) next() error {
 		return err
 	}
 	return c.reply("%s %s", tag, refusal)
+}
+
+// given answers a command as the test says.
+func (c *conn) given(tag, line string, answer []string) error {
+	if err := c.swallow(line); err != nil {
+		return err
+	}
+	lines := make([]string, len(answer))
+	var end error
+	for i, text := range answer {
+		lines[i] = text
+		if rest, ok := strings.CutPrefix(text, "TAG "); ok {
+			lines[i] = tag + " " + rest
+		} else if strings.HasPrefix(text, "* BYE") {
+			end = io.EOF
+		}
+	}
+	return errors.Join(c.writeLines(lines), end)
 }
 
 // awaitsLine reports whether the next line is no command but the client's

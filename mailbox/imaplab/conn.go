@@ -32,6 +32,7 @@ type conn struct {
 	raw     net.Conn // below TLS where there is any
 	out     *bufio.Writer
 	waiting bool   // the client's next octet is awaited: nothing stays in out
+	greeted bool   // imapserver's greeting has gone
 	caps    bool   // the next response holds a list of capabilities
 	auth    string // tag of the AUTHENTICATE that awaits a line without a tag
 	mute    string // tag of the command whose answer is cut off
@@ -132,6 +133,10 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.caps = false
 		text = announced.ReplaceAllLiteral(p, []byte("CAPABILITY "+joinCaps(c.capabilities())))
 	}
+	if !c.greeted && c.srv.opts.Greeting != "" {
+		text = []byte("* OK " + c.srv.opts.Greeting + "\r\n")
+	}
+	c.greeted = true
 	if _, err := c.out.Write(text); err != nil {
 		return 0, err
 	}

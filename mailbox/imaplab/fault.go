@@ -15,6 +15,12 @@ type Faults struct {
 	// Command is asked about each command before it is done; nil lets all
 	// pass. It must be safe for concurrent use.
 	Command func(Command) Action
+
+	// Answer may give the whole answer to a command, line by line, in the
+	// place of what the server would do: "TAG" at the beginning of a line is
+	// the command's tag. Nil, or no lines: the command is done. An APPEND is
+	// read to its end before. It must be safe for concurrent use.
+	Answer func(Command) []string
 }
 
 // An End is how a connection is cut at an octet.
@@ -97,15 +103,19 @@ func (fs *faults) end(usual End) End {
 	return usual
 }
 
-// before returns the wait and the action for a command.
-func (fs *faults) before(c Command) (time.Duration, Action) {
+// before returns the wait and the action for a command, and its answer where
+// that is given.
+func (fs *faults) before(c Command) (wait time.Duration, action Action, answer []string) {
 	fs.mu.Lock()
 	fs.seen[c.Verb]++
 	c.N = fs.seen[c.Verb]
 	f := fs.f
 	fs.mu.Unlock()
-	if f.Command == nil {
-		return f.Delay, Pass
+	if f.Command != nil {
+		action = f.Command(c)
 	}
-	return f.Delay, f.Command(c)
+	if f.Answer != nil {
+		answer = f.Answer(c)
+	}
+	return f.Delay, action, answer
 }

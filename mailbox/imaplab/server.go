@@ -35,6 +35,7 @@ type Options struct {
 	StartTLS    bool        // with TLS: clear text until STARTTLS, no login before it; otherwise TLS from the first octet
 	Hide        []imap.Cap  // capabilities neither announced nor spoken, such as MULTIAPPEND or LITERAL+
 	Extra       []imap.Cap  // announced besides, such as LITERAL- when LITERAL+ is hidden
+	Greeting    string      // the text of the greeting, by which clients know a product; empty: the lab's own
 	NoKeywords  bool        // PERMANENTFLAGS without \*: unknown keywords are dropped in silence, as Exchange does
 	AppendLimit int64       // largest message in octets; 0 means 64 MiB, not announced
 
