@@ -31,6 +31,7 @@ type lens struct {
 	offline bool     // from the zone file alone
 	live    bool     // never from a file: the zone as it is served
 	names   []string // to ask for besides
+	main    string   // zone of the first domain, once it is known: the file holds no other
 }
 
 // look takes a snapshot of every domain's zone.
@@ -40,10 +41,13 @@ func (m *Move) look(ctx context.Context, p *provider.Provider, l lens) ([]view, 
 		return nil, err
 	}
 	var views []view
-	for _, domain := range m.domains() {
+	for i, domain := range m.domains() {
 		var v view
+		if i > 0 {
+			l.main = views[0].zone.Origin
+		}
 		if l.offline {
-			v, err = m.readZone(domain)
+			v, err = m.readZone(domain, l.main)
 		} else {
 			l := l
 			l.names = slices.Concat(l.names, names(domain, p, m.vars(domain)))
@@ -58,18 +62,29 @@ func (m *Move) look(ctx context.Context, p *provider.Provider, l lens) ([]view, 
 	return views, nil
 }
 
-// readZone takes the snapshot from a master file and asks nobody.
-func (m *Move) readZone(domain string) (view, error) {
+// readZone takes the snapshot from a master file and asks nobody. The file
+// holds the zone of the first domain; main is that zone for the others.
+func (m *Move) readZone(domain, main string) (view, error) {
 	file := m.Config.DNS.Snapshot.File
 	if file == "" {
 		return view{}, &config.Error{File: m.Config.File, Text: "--offline needs a zone file", Fix: "add dns.snapshot.file"}
+	}
+	if main != "" && !zone.Within(domain, main) {
+		return view{}, &config.Error{
+			File: m.Config.File, Text: "--offline: the zone file is of " + main + " and does not hold " + domain,
+			Fix: "plan without --offline, or plan " + domain + " in a move directory of its own",
+		}
 	}
 	f, err := os.Open(file)
 	if err != nil {
 		return view{}, &config.Error{File: m.Config.File, Text: "zone file: " + err.Error(), Fix: "name a readable file", Err: err}
 	}
 	defer f.Close()
-	z, err := zone.Read(f, domain, file)
+	around := domain
+	if main != "" {
+		around = main
+	}
+	z, err := zone.ReadAround(f, around, file)
 	if err != nil {
 		return view{}, &config.Error{File: file, Text: err.Error(), Err: err}
 	}
@@ -84,7 +99,7 @@ func (m *Move) askZone(ctx context.Context, client *resolver.Client, domain stri
 		return view{}, err
 	}
 	src := resolver.Source{AXFR: m.Config.DNS.Snapshot.AXFR, TSIG: client.TSIG, Domain: domain, Names: l.names}
-	if file := m.Config.DNS.Snapshot.File; file != "" && !l.live {
+	if file := m.Config.DNS.Snapshot.File; file != "" && !l.live && (l.main == "" || l.main == apex) {
 		f, err := os.Open(file)
 		if err != nil {
 			return view{}, &config.Error{File: m.Config.File, Text: "zone file: " + err.Error(), Fix: "name a readable file", Err: err}

@@ -26,16 +26,54 @@ var ErrMaster = errors.New("zone: master file")
 // are refused: what they stand for is not in the file, and could not be
 // written back.
 func Read(r io.Reader, origin, file string) (Zone, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	text, err := load(r, file)
 	if err != nil {
-		return Zone{}, fmt.Errorf("read %s: %w", file, err)
-	}
-	if len(text) > maxFile {
-		return Zone{}, fmt.Errorf("%w: %s: larger than %d MiB", ErrMaster, file, maxFile>>20)
-	}
-	if err := refuseDirectives(text, file); err != nil {
 		return Zone{}, err
 	}
+	return readText(text, origin, file)
+}
+
+// ReadAround is Read for a name that need not be the apex: where the file
+// gives the owner of its SOA in full, and the name lies below it, that is the
+// origin. A file with relative names alone does not say where it hangs, and is
+// taken for the zone of the name itself.
+func ReadAround(r io.Reader, name, file string) (Zone, error) {
+	text, err := load(r, file)
+	if err != nil {
+		return Zone{}, err
+	}
+	origin := Canonical(name)
+	if apex := soaOwner(text, file); apex != "." && Within(origin, apex) {
+		origin = apex
+	}
+	return readText(text, origin, file)
+}
+
+// soaOwner returns the owner of the first SOA, and the root where there is
+// none or it is relative.
+func soaOwner(text []byte, file string) string {
+	zp := dns.NewZoneParser(bytes.NewReader(text), ".", file)
+	for rr, ok := zp.Next(); ok; rr, ok = zp.Next() {
+		if rr.Header().Rrtype == dns.TypeSOA {
+			return Canonical(rr.Header().Name)
+		}
+	}
+	return "."
+}
+
+// load reads what may be a master file.
+func load(r io.Reader, file string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("%w: %s: larger than %d MiB", ErrMaster, file, maxFile>>20)
+	}
+	return text, refuseDirectives(text, file)
+}
+
+func readText(text []byte, origin, file string) (Zone, error) {
 	z := New(origin, File)
 	rrs, err := parse(text, z.Origin, file)
 	if err != nil {
