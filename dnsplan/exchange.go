@@ -165,7 +165,7 @@ func (m *move) lookExchanges(xs []exchangeOf) {
 	var bad, gateways, routing []string
 	for _, x := range xs {
 		host := strings.TrimSuffix(x.host, ".")
-		if _, err := netip.ParseAddr(host); err == nil {
+		if isAddress(host, m.in.Now.Origin) {
 			bad = append(bad, x.host+" is an address, not a name")
 		} else if m.z.Holds(x.host) && x.host != "." && m.z.Get(x.host, dns.TypeCNAME) != nil {
 			bad = append(bad, x.host+" is a CNAME (RFC 2181, section 10.3)")
@@ -188,6 +188,15 @@ func (m *move) lookExchanges(xs []exchangeOf) {
 		m.find(finding.Block, finding.FilteringGateway, "Cloudflare Email Routing takes the mail, and locks its records while it is on",
 			"turn Email Routing off in Cloudflare's console, then plan again", routing...)
 	}
+}
+
+// isAddress reports whether an exchange is an address, or one that a zone file
+// without its dot has made a name of the zone.
+func isAddress(host, apex string) bool {
+	short := strings.TrimSuffix(host, "."+strings.TrimSuffix(apex, "."))
+	_, err := netip.ParseAddr(host)
+	_, bare := netip.ParseAddr(short)
+	return err == nil || bare == nil
 }
 
 // emailRouting is where Cloudflare's forwarding service lives.

@@ -92,7 +92,7 @@ func (m *move) lag(c Change) lag {
 	of := zone.RRset{Name: k.Name, Type: k.Type}
 	if c.Before == nil {
 		if n := m.negative(); c.Stage == Prepare && n > 0 {
-			return lag{n, fmt.Sprintf("Caches may remember for %s that %s was not there; a tenth is added.", ttl(n), k.Name), of}
+			return lag{n, fmt.Sprintf("Caches may remember for %s that %s was not there; a tenth is added.", ttl(n), k), of}
 		}
 		return lag{}
 	}
