@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/mxmove/mxmove/mailbox/imaplab"
@@ -73,7 +74,8 @@ func (o *postOffice) start(t *testing.T, ca *authority, login func(user, passwor
 	o.submission, err = lab.StartSubmission(lab.SubmissionOptions{
 		Host: "smtp.provider.example", Outgoing: senderHost, TLS: ca.server(t, "smtp.provider.example"),
 		Login:     login,
-		Sign:      []lab.Signature{{Domain: "example.org", Selector: "s1", Key: o.key}},
+		Alias:     func(_, from string) bool { return !strings.HasSuffix(from, "@example.org") }, // of a further domain
+		Sign:      []lab.Signature{{Selector: "s1", Key: o.key}},
 		Exchanger: func(context.Context, string) (string, error) { return elsewhere.Addr(), nil },
 	})
 	if err != nil {

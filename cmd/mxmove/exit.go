@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 
@@ -138,6 +139,12 @@ func classify(err error) int {
 	}
 	if joins(err) {
 		return 0 // each cause is classified by itself
+	}
+	if _, ok := errors.AsType[*probe.ListenError](err); ok {
+		if errors.Is(err, fs.ErrPermission) {
+			return exitLogin
+		}
+		return exitUsage
 	}
 	return imapCode(err)
 }

@@ -42,7 +42,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock, "served": served,
 			"password": setPassword, "count": countMail, "forget": forget, "chmod": chmod, "deliver": deliver,
-			"aggregate": aggregate, "tlsreport": tlsReport, "post": post,
+			"replace": replace, "aggregate": aggregate, "tlsreport": tlsReport, "post": post,
 		},
 	})
 }
@@ -124,6 +124,19 @@ func served(ts *testscript.TestScript, neg bool, args []string) {
 	if got := z.Get(args[0], typ); zone.Equal(got, want) == neg {
 		ts.Fatalf("served %s %s is %v, want %s", args[0], args[1], got, args[2:])
 	}
+}
+
+// replace edits a file: replace FILE OLD NEW, in which \n is a line's end.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace FILE OLD NEW")
+	}
+	lines := strings.NewReplacer(`\n`, "\n")
+	text, was := ts.ReadFile(args[0]), lines.Replace(args[1])
+	if !strings.Contains(text, was) {
+		ts.Fatalf("%s has no %q", args[0], was)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, was, lines.Replace(args[2]), 1)), 0o600))
 }
 
 // holdLock holds the lock of a move directory until the script ends: lock DIR.

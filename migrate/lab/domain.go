@@ -32,6 +32,10 @@ type Options struct {
 	Lag        time.Duration // until the secondary shows a change
 	SourceIP   netip.Addr    // where the provider's mail seems to come from; zero means an address that its SPF record allows
 
+	// ElsewhereMX is where the exchanger of the mailbox elsewhere is, "host:port",
+	// when somebody else plays it; empty: the lab does.
+	ElsewhereMX string
+
 	Old, New imaplab.Options // habits and faults of the two servers; names and TLS are the lab's
 }
 
@@ -63,6 +67,10 @@ type Domain struct {
 	connect map[string]string        // where the hosts' ports really are
 	closers []func() error
 }
+
+// AliasAddress is an address that every user may send from, besides those of
+// shop.example.org; nobody receives what is sent to it.
+const AliasAddress = "sales@example.org"
 
 // Host names of the lab, and the addresses that the zones give them.
 const (
@@ -203,7 +211,7 @@ func (d *Domain) startIMAP(o Options) error {
 
 // startExchangers opens what the MX records point to. They look for accounts
 // when mail comes, so that a test may replace one.
-func (d *Domain) startExchangers(Options) (err error) {
+func (d *Domain) startExchangers(o Options) (err error) {
 	for _, x := range []struct {
 		exchanger **Exchanger
 		hosts     []string
@@ -240,6 +248,9 @@ func (d *Domain) startExchangers(Options) (err error) {
 			d.connect[host+":25"] = (*x.exchanger).Addr()
 		}
 	}
+	if o.ElsewhereMX != "" {
+		d.connect[elsewhereMX+":25"] = o.ElsewhereMX
+	}
 	return nil
 }
 
@@ -266,6 +277,7 @@ func (d *Domain) startSubmission(Options) error {
 				}
 				return false
 			},
+			Alias: func(_, from string) bool { return from == AliasAddress || domainOf(from) == "shop.example.org" },
 			Sign: []Signature{
 				{"example.org", newSelectorTwo, d.keys[newSelectorTwo]},
 				{"example.org", newSelector, d.keys[newSelector]},

@@ -18,8 +18,9 @@ import (
 
 // A Signature is one DKIM signature that a server puts on what it sends.
 type Signature struct {
-	Domain, Selector string
-	Key              crypto.Signer // RSA or Ed25519
+	Domain   string // empty: the sender's
+	Selector string
+	Key      crypto.Signer // RSA or Ed25519
 }
 
 // SubmissionOptions describe the server that users send through.
@@ -32,6 +33,10 @@ type SubmissionOptions struct {
 	// Login reports whether a password is right. It must be safe for
 	// concurrent use.
 	Login func(user, password string) bool
+
+	// Alias reports whether a user may send from an address that is not its
+	// login; nil: from none.
+	Alias func(user, from string) bool
 
 	Sign []Signature // put on in this order, the last on top
 
@@ -85,13 +90,13 @@ func (u *submission) Auth(string) (sasl.Server, error) {
 func (u *submission) Reset()        { u.letter = letter{} }
 func (u *submission) Logout() error { return nil }
 
-// Mail lets users send as themselves alone. Without that, alignment would say
-// nothing about who sent.
+// Mail lets users send as themselves alone, and from their aliases. Without
+// that, alignment would say nothing about who sent.
 func (u *submission) Mail(from string, _ *smtp.MailOptions) error {
 	switch {
 	case u.user == "":
 		return smtp.ErrAuthRequired
-	case !strings.EqualFold(from, u.user):
+	case !strings.EqualFold(from, u.user) && (u.s.o.Alias == nil || !u.s.o.Alias(u.user, from)):
 		return &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "not an address of this user"}
 	}
 	u.letter.from = from
@@ -130,6 +135,9 @@ func (s *Submission) relay(ctx context.Context, user string, l letter) error {
 	body := append([]byte(trace), l.body...)
 	for _, sig := range s.o.Sign {
 		var err error
+		if sig.Domain == "" {
+			sig.Domain = domainOf(l.from)
+		}
 		if body, err = sig.sign(body); err != nil {
 			return fmt.Errorf("signature %s: %w", sig.Selector, err)
 		}
