@@ -27,7 +27,7 @@ type Envelope struct {
 
 // EnvelopeOf reads the envelope from the header: the topmost Received that
 // tells of a connection from outside, and the Return-Path above it. Hops
-// inside the receiver (no address, or a private one) are passed over. If
+// inside the receiver (LMTP, no address, or a private one) are passed over. If
 // trusted names are given, a Received counts only when one of them, or a name
 // below it, wrote it, and none below the first stranger's counts: that part of
 // a header is the sender's to invent.
@@ -48,7 +48,7 @@ func EnvelopeOf(msg []byte, trusted ...string) (Envelope, error) {
 			if len(trusted) > 0 && !h.by(trusted) {
 				return env, fmt.Errorf("%w: it was written by %q, which is not trusted", ErrNoEnvelope, printable(h.writer, 64))
 			}
-			if h.ip.IsValid() && outside(h.ip) {
+			if h.border() {
 				env.IP, env.Helo = h.ip, h.helo
 				return env, nil
 			}
@@ -62,7 +62,11 @@ type hop struct {
 	helo   string
 	ip     netip.Addr
 	writer string // the name after "by"
+	lmtp   bool   // handed to a mailbox, which nobody outside can do (RFC 2033)
 }
+
+// border reports whether the message came in from outside there.
+func (h hop) border() bool { return h.ip.IsValid() && outside(h.ip) && !h.lmtp }
 
 // by reports whether one of the names, or a name below one, wrote the hop.
 func (h hop) by(names []string) bool {
@@ -83,6 +87,7 @@ var (
 	bare      = regexp.MustCompile(`\(([0-9A-Fa-f:.]+)\)`)
 	heloWord  = regexp.MustCompile(`(?i)[( ]helo[= ]([^\s()]+)`)
 	byWord    = regexp.MustCompile(`(?i)(?:^|\s)by\s+([^\s();]+)`)
+	lmtpWord  = regexp.MustCompile(`(?i)\swith\s+(?:UTF8)?LMTP[SA]{0,2}(?:\s|;|$)`) // RFC 3848, RFC 6531
 )
 
 // readHop takes the first line of a trace header apart. Every server writes
@@ -96,6 +101,7 @@ func readHop(value string) hop {
 	from := value
 	if at := byWord.FindStringSubmatchIndex(value); at != nil {
 		from, h.writer = value[:at[0]], value[at[2]:at[3]]
+		h.lmtp = lmtpWord.MatchString(value[at[3]:])
 	}
 	words := strings.Fields(from)
 	if len(words) < 2 || !strings.EqualFold(words[0], "from") {

@@ -28,6 +28,10 @@ func TestEnvelopeOf(t *testing.T) {
 		{"qmail", "Received: from unknown (HELO out.example.org) (192.0.2.25) by mx.elsewhere.example with SMTP", "192.0.2.25", "out.example.org", "", nil},
 		{"hops inside", "Return-Path: <>\nReceived: from localhost (localhost [127.0.0.1]) by store.elsewhere.example\nReceived: from mx.elsewhere.example (mx [10.1.2.3]) by store.elsewhere.example\n" +
 			"Received: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example\nReceived: from forged (x [203.0.113.1]) by out.example.org", "192.0.2.25", "out.example.org", probe.NullSender, nil},
+		{"handed to the mailbox", "Return-Path: <a@example.org>\nDelivered-To: p@elsewhere.example\nReceived: from mx.elsewhere.example ([203.0.113.40])\n\tby store.elsewhere.example with LMTP\n\tid abc\n\tfor <p@elsewhere.example>; Tue, 24 Nov 2026 10:00:02 +0000\n" +
+			"Received: from out.example.org (unknown [192.0.2.25])\n\tby mx.elsewhere.example (Postfix) with ESMTPS id 4Xy", "192.0.2.25", "out.example.org", "a@example.org", nil},
+		{"LMTP and TLS", "Received: from mx (x [203.0.113.40]) by store.elsewhere.example with LMTPSA; date\nReceived: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example", "192.0.2.25", "out.example.org", "", nil},
+		{"a name that only looks like LMTP", "Received: from with LMTP (x [192.0.2.25]) by mx.elsewhere.example with ESMTP id LMTP", "192.0.2.25", "with", "", nil},
 		{"address chosen by the peer", "Received: from [203.0.113.1] ([192.0.2.25]) by mx.elsewhere.example", "192.0.2.25", "203.0.113.1", "", nil},
 		{"return path below is the sender's", "Received: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example\nReturn-Path: <a@example.org>", "192.0.2.25", "out.example.org", "", nil},
 		{"trusted", "Received: from out.example.org (x [192.0.2.25]) by mx2.Elsewhere.example with SMTP", "192.0.2.25", "out.example.org", "", []string{"other.example", "elsewhere.example"}},

@@ -65,7 +65,7 @@ func (m message) ownFields() (own []field, names []string) {
 		if h.writer != "" {
 			names = append(names, h.writer)
 		}
-		border = h.ip.IsValid() && outside(h.ip)
+		border = h.border()
 	}
 	return m.fields, names
 }
