@@ -172,14 +172,15 @@ func (r *run) submission(p *provider.Provider, account string) (string, probe.Su
 	if err != nil {
 		return "", probe.Submission{}, err
 	}
-	login, err := r.login(r.Config.Target, rows[0].TargetUser, rows[0].TargetPassword)
-	if err != nil {
-		return "", probe.Submission{}, err
+	s := probe.Submission{Addr: e.Addr(), ImplicitTLS: e.ImplicitTLS(), StartTLS: !e.ImplicitTLS(), TLS: tc, Dial: r.dial}
+	if o := r.Config.Target.OAuth; o != nil {
+		s.User = rows[0].TargetUser
+		s.Bearer, err = r.bearer(o, sending, rows[0].TargetUser, rows[0].TargetPassword)
+		return rows[0].Address, s, err
 	}
-	return rows[0].Address, probe.Submission{
-		Addr: e.Addr(), ImplicitTLS: e.ImplicitTLS(), StartTLS: !e.ImplicitTLS(), TLS: tc, Dial: r.dial,
-		User: login.User, Password: login.Password,
-	}, nil
+	login, err := r.login(r.Config.Target, rows[0].TargetUser, rows[0].TargetPassword)
+	s.User, s.Password = login.User, login.Password
+	return rows[0].Address, s, err
 }
 
 // judgeProbe evaluates the message as its receiver would, keeps it with its

@@ -1,12 +1,17 @@
 package migrate_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+	"time"
 
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
+	"github.com/mxmove/mxmove/mailbox/imaplab"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/lab"
 	"github.com/mxmove/mxmove/migrate/probe"
@@ -17,20 +22,8 @@ import (
 // a rehearsal leads to.
 func (h *home) listens(t *testing.T, port string) {
 	t.Helper()
-	file := filepath.Join(h.dir, "mxmove.yaml")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	was := "  imap: imaps://imap.elsewhere.example:993\n  password: {file: probe.password}\n"
-	is := strings.Replace(string(text), was, "  listen: 203.0.113.7:25\n", 1)
-	is = strings.Replace(is, "  connect:\n", fmt.Sprintf("  connect:\n    \"203.0.113.7:25\": %q\n", port), 1)
-	if !strings.Contains(is, "listen:") || !strings.Contains(is, port) {
-		t.Fatalf("the configuration has changed: %s", text)
-	}
-	if err := os.WriteFile(file, []byte(is), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	h.edit(t, "mxmove.yaml", "  imap: imaps://imap.elsewhere.example:993\n  password: {file: probe.password}\n", "  listen: 203.0.113.7:25\n")
+	h.edit(t, "mxmove.yaml", "  connect:\n", fmt.Sprintf("  connect:\n    \"203.0.113.7:25\": %q\n", port))
 }
 
 // The probe comes to this machine: the check and the gate of the switch take
@@ -56,5 +49,46 @@ func TestProbeComesToThisMachine(t *testing.T) {
 	}
 	if got := h.ElsewhereMX.Received(); got != 0 {
 		t.Errorf("%d messages went to the mailbox elsewhere", got)
+	}
+}
+
+// The probe's mailbox may be one that takes tokens alone.
+func TestProbeMailboxOpensByToken(t *testing.T) {
+	t.Parallel()
+	const token = "a-token-of-the-probe"
+	asked := make(chan string, 64)
+	h := startHome(t, lab.Options{Messages: 6, Attachment: 1 << 10, Elsewhere: imaplab.Options{
+		Hide: []imap.Cap{imap.AuthCap("PLAIN")},
+		Bearer: func(user, given string) (time.Time, error) {
+			if asked <- user; given != token {
+				return time.Time{}, errors.New("no such token")
+			}
+			return time.Time{}, nil
+		},
+	}})
+	h.edit(t, "mxmove.yaml", "password: {file: probe.password}", "oauth: {kind: token, secret: {file: probe.token}}")
+	if err := os.WriteFile(filepath.Join(h.dir, "probe.token"), []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Prepared}); err != nil {
+		t.Fatal(err)
+	}
+	proofs, err := h.open(t).CheckDMARC(t.Context(), migrate.DMARCOptions{})
+	if err != nil || len(proofs) != 1 || proofs[0].DMARC != probe.Pass {
+		t.Fatalf("CheckDMARC = %+v, %v", proofs, err)
+	}
+	select {
+	case user := <-asked:
+		if user != h.Probe.Address {
+			t.Errorf("the token was for %s, want %s", user, h.Probe.Address)
+		}
+	default:
+		t.Error("no token was shown to the mailbox")
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "probe.token"), []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.open(t).CheckDMARC(t.Context(), migrate.DMARCOptions{}); imapconn.Class(err) != imapconn.ClassLogin {
+		t.Errorf("with a wrong token: %v, want that the login was refused", err)
 	}
 }

@@ -36,7 +36,8 @@ type Options struct {
 	// when somebody else plays it; empty: the lab does.
 	ElsewhereMX string
 
-	Old, New imaplab.Options // habits and faults of the two servers; names and TLS are the lab's
+	Old, New  imaplab.Options // habits and faults of the two servers; names and TLS are the lab's
+	Elsewhere imaplab.Options // the same of the probe's mailbox
 }
 
 // A Person is a user of the domain, or of the mailbox elsewhere.
@@ -185,7 +186,7 @@ func (d *Domain) startIMAP(o Options) error {
 		server **imaplab.Server
 		o      imaplab.Options
 		host   string
-	}{{&d.Old, o.Old, oldHost}, {&d.New, o.New, newIMAP}, {&d.Elsewhere, imaplab.Options{}, elsewhereIMAP}} {
+	}{{&d.Old, o.Old, oldHost}, {&d.New, o.New, newIMAP}, {&d.Elsewhere, o.Elsewhere, elsewhereIMAP}} {
 		tc, err := d.ca.server(s.host)
 		if err != nil {
 			return err
