@@ -158,4 +158,10 @@ autodiscover.provider.example.	A	198.51.100.28
 s2.example-org.dkim.provider.example.	TXT	"SIGNER"
 _spf.provider.example.	TXT	"v=spf1 ip4:198.51.100.0/24 ~all"
 imap.elsewhere.example.	A	127.0.0.1
+provider.example.	TXT	"v=spf1 ip4:198.51.100.0/24 -all"
+elsewhere.example.	MX	10 mx.elsewhere.example.
+mx.elsewhere.example.	A	203.0.113.40
+forwarder.example.	MX	10 mx.forwarder.example.
+mx.forwarder.example.	A	203.0.113.41
+port.elsewhere.example.	A	203.0.113.42
 `
