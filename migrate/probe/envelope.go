@@ -66,7 +66,17 @@ type hop struct {
 }
 
 // border reports whether the message came in from outside there.
-func (h hop) border() bool { return h.ip.IsValid() && outside(h.ip) && !h.lmtp }
+func (h hop) border() bool { return h.ip.IsValid() && outside(h.ip) && !h.lmtp && !h.exchange() }
+
+// exchangeNet is where the servers of Exchange Online talk to each other, by
+// addresses that look like anybody's. Its mail to others leaves from other
+// networks, so that a sender at another customer is still a sender.
+var exchangeNet = netip.MustParsePrefix("2603:1000::/24")
+
+// exchange reports whether both ends are servers of Exchange Online.
+func (h hop) exchange() bool {
+	return exchangeNet.Contains(h.ip) && namesNobody(h.writer)
+}
 
 // by reports whether one of the names, or a name below one, wrote the hop.
 func (h hop) by(names []string) bool {

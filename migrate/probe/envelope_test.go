@@ -9,6 +9,10 @@ import (
 	"github.com/mxmove/mxmove/migrate/probe"
 )
 
+// exchangeInside is the way of a message through Exchange Online.
+const exchangeInside = "Received: from DB8PR04CA0001.eurprd04.prod.outlook.com (2603:10a6:10:110::40)\n by AS8PR07MB0001.eurprd07.prod.outlook.com (2603:10a6:20b:637::9) with HTTPS; date\n" +
+	"Received: from DB5EUR.eop-EUR03.prod.protection.outlook.com\n (2603:10a6:10:110:cafe::34) by DB8PR04CA0001.outlook.office365.com\n (2603:10a6:10:110::40) with Microsoft SMTP Server via Frontend Transport; date\n"
+
 func TestEnvelopeOf(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -25,6 +29,10 @@ func TestEnvelopeOf(t *testing.T) {
 		{"gmail", "Delivered-To: p@elsewhere.example\nReceived: by 2002:a05:6a10:1234 with SMTP id q1;\n Tue, 24 Nov 2026 02:00:02 -0800\nX-Received: by 2002:a05\nReturn-Path: <a@example.org>\n" +
 			"Received: from out.example.org (out.example.org. [192.0.2.25])\n by mx.google.example with ESMTPS id x9", "192.0.2.25", "out.example.org", "a@example.org", nil},
 		{"exchange", "Received: from OUT.example.org\n (192.0.2.25) by MX.elsewhere.example (10.0.0.9) with Microsoft SMTP Server id 15.20", "192.0.2.25", "OUT.example.org", "", nil},
+		{"Exchange Online", exchangeInside + "Received: from out.example.org (192.0.2.25) by DB5EUR.mail.protection.outlook.com\n (10.152.1.1) with Microsoft SMTP Server", "192.0.2.25", "out.example.org", "", nil},
+		{"Exchange Online, from another customer", exchangeInside + "Received: from EUR05-obe.outbound.protection.outlook.com\n (2a01:111:f403:2613::7) by DB5EUR.mail.protection.outlook.com (10.152.1.1)",
+			"2a01:111:f403:2613::7", "EUR05-obe.outbound.protection.outlook.com", "", nil},
+		{"a machine at Microsoft", "Received: from vm.example.org (2603:1020:201::7) by mx.elsewhere.example", "2603:1020:201::7", "vm.example.org", "", nil},
 		{"qmail", "Received: from unknown (HELO out.example.org) (192.0.2.25) by mx.elsewhere.example with SMTP", "192.0.2.25", "out.example.org", "", nil},
 		{"hops inside", "Return-Path: <>\nReceived: from localhost (localhost [127.0.0.1]) by store.elsewhere.example\nReceived: from mx.elsewhere.example (mx [10.1.2.3]) by store.elsewhere.example\n" +
 			"Received: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example\nReceived: from forged (x [203.0.113.1]) by out.example.org", "192.0.2.25", "out.example.org", probe.NullSender, nil},

@@ -81,7 +81,9 @@ func sameReceiver(id, host string) bool {
 // namesNobody reports whether a receiver is one that leaves its name out.
 func namesNobody(host string) bool {
 	host = dmarc.Canonical(host)
-	return strings.HasSuffix(host, ".outlook.com") || strings.HasSuffix(host, ".outlook.office365.us")
+	return slices.ContainsFunc([]string{".outlook.com", ".outlook.office365.com", ".outlook.office365.us"}, func(suffix string) bool {
+		return strings.HasSuffix(host, suffix)
+	})
 }
 
 func (a AuthResults) opinion(text string) *Opinion {

@@ -37,6 +37,7 @@ func TestOpinion(t *testing.T) {
 		{"below a stranger's Received", border + foreign + says("mx1.receiver.example; ", "pass"), nil, ""},
 		{"without a name", border + says("", "pass"), nil, ""},
 		{"without a name, Microsoft", microsoft + says("", "pass"), nil, "pass"},
+		{"without a name, Microsoft, through its own servers", strings.ReplaceAll(exchangeInside, "\n", "\r\n") + says("", "pass") + microsoft, nil, "pass"},
 		{"no trace at all", says("mx1.receiver.example; ", "pass"), nil, ""},
 		{"the first of two", border + says("mx1.receiver.example; ", "fail") + says("mx1.receiver.example; ", "pass"), nil, "fail"},
 	}
