@@ -215,7 +215,7 @@ func (p *post) judged(t *testing.T) {
 	ways := []way{
 		{"anna@ready.example.org", "pass+", "s1 pass+", "pass", ""},
 		{"anna@selector.example.org", "fail+", "s9 permerror+", "fail", "MX090"},
-		{"anna@unsigned.example.org", "pass+", "", "pass", ""},
+		{"anna@unsigned.example.org", "pass+", "", "pass", "MX171"},
 		{"anna@returned.example.org", "pass", "", "fail", "MX090"},
 		{"anna@old.example.org", "pass+", "old pass+", "fail", "MX092"},
 		{"anna@strict.example.org", "fail+", "s1 pass", "fail", "MX090"},

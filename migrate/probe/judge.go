@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mxmove/mxmove/dnsplan/dmarc"
@@ -217,6 +218,12 @@ func (id identifier) unseen() bool {
 	return id.Result == notMeasured || id.Result == "neutral" && id.Method == dmarc.DKIM
 }
 
+// maySign reports whether an identifier is an aligned signature that is valid,
+// or would be if more were known of it.
+func (id identifier) maySign() bool {
+	return id.Method == dmarc.DKIM && (id.Aligned || id.unknown) && id.open()
+}
+
 // decide draws the verdict from policy and identifiers.
 func (j *judge) decide(ids []identifier) Outcome {
 	switch {
@@ -257,6 +264,10 @@ func (j *judge) weigh(ids []identifier) Outcome {
 			"send through the target, and let the target sign")
 		return Fail
 	case carried:
+		if !fresh && j.env.MailFrom != NullSender && !slices.ContainsFunc(ids, identifier.maySign) {
+			j.say(finding.Warn, finding.NothingSigns, fmt.Sprintf("SPF alone carries the message: no signature of %s is valid, and whoever forwards it breaks SPF", j.v.From),
+				"have the target sign with a key of this domain")
+		}
 		return Pass
 	case later:
 		j.say(finding.Warn, finding.DMARCNotMeasured, "the DNS did not answer for what could have decided", "ask again when the DNS answers")

@@ -164,7 +164,7 @@ func TestJudgeTenants(t *testing.T) {
 		{name: "return path", msg: signed(t, letter, "example.org", "ed", edKey), dns: dns, env: from("203.0.113.5", "anna@"+microsoft),
 			dmarc: "pass", spf: "pass", dkim: "pass+", code: "MX170", reason: "returns to " + microsoft},
 		{name: "a name like it", msg: signed(t, letter, "notonmicrosoft.com", "n", edKey), dns: dns.with("TXT n._domainkey.notonmicrosoft.com.", keyRecord(edKey, "")),
-			env: ours, dmarc: "pass", spf: "pass+", dkim: "pass"},
+			env: ours, dmarc: "pass", spf: "pass+", dkim: "pass", code: "MX171"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, tt.run)
@@ -196,11 +196,11 @@ func TestJudgeEnvelope(t *testing.T) {
 	noIP := ours
 	noIP.IP = probe.Envelope{}.IP
 	for _, tt := range []trial{
-		{name: "aligned", env: ours, dmarc: "pass", spf: "pass+"},
-		{name: "sub-domain", env: from("192.0.2.25", "x@bounce.example.org"), dmarc: "pass", spf: "pass+"},
+		{name: "aligned", env: ours, dmarc: "pass", spf: "pass+", code: "MX171", reason: "whoever forwards it"},
+		{name: "sub-domain", env: from("192.0.2.25", "x@bounce.example.org"), dmarc: "pass", spf: "pass+", code: "MX171"},
 		{name: "sub-domain, strict", env: from("192.0.2.25", "x@bounce.example.org"), dns: world().with("TXT _dmarc.example.org.", "v=DMARC1; p=reject; aspf=s"),
 			dmarc: "fail", spf: "pass", code: "MX090"},
-		{name: "IPv4 in IPv6", env: from("::ffff:192.0.2.25", "anna@example.org"), dmarc: "pass", spf: "pass+"},
+		{name: "IPv4 in IPv6", env: from("::ffff:192.0.2.25", "anna@example.org"), dmarc: "pass", spf: "pass+", code: "MX171"},
 		{name: "null sender, HELO", env: helo, dmarc: "pass", spf: "pass+"},
 		{name: "wrong address", env: from("203.0.113.9", "anna@example.org"), dmarc: "fail", spf: "fail+", code: "MX090"},
 		{name: "another domain", env: theirs, dmarc: "fail", spf: "pass", code: "MX090"},
