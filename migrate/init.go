@@ -121,7 +121,7 @@ func configText(domain, old string, p *provider.Provider) string {
 	b.WriteString("accounts: accounts.csv\n")
 	b.WriteString("\n# What the old server accepts, read from its files (copies will do), so that no\n# address is forgotten.\n# inventory: {postfix: /etc/postfix, dovecot: /etc/dovecot, maillog: [/var/log/mail.log*]}\n")
 	b.WriteString("\n# Where the zone can be read whole, and where its changes are sent; without a\n# publisher plan works and prepare refuses.\n# dns:\n#   snapshot: {axfr: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n#   publisher:\n#     rfc2136: {server: 192.0.2.53:53, tsig: {name: key., algorithm: hmac-sha256, secret: {file: tsig.key}}}\n")
-	b.WriteString("\n# A mailbox elsewhere, for the proof of DMARC alignment.\n# probe:\n#   address: probe@elsewhere.example\n#   imap: imaps://imap.elsewhere.example\n#   password: {env: PROBE}\n")
+	b.WriteString("\n# A mailbox elsewhere, for the proof of DMARC alignment.\n# probe:\n#   address: probe@elsewhere.example\n#   imap: imaps://imap.elsewhere.example\n#   password: {env: PROBE}\n#   # listen: 0.0.0.0:25   # in place of imap and password, where this machine takes the address's mail\n")
 	return b.String()
 }
 
