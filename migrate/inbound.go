@@ -158,8 +158,10 @@ func byPreference(data []string) []string {
 }
 
 // seek looks on both servers until the message is there. The old server is
-// looked at last, and has to answer for a pass.
+// looked at last, and once more a moment later: a copy that goes there besides
+// may be behind. It has to answer for a pass.
 func (r *run) seek(ctx context.Context, token string, target, old *probe.Mailbox, in *Inbound) ([]byte, error) {
+	sighted := false
 	for deadline := r.o.Clock.Now().Add(probeFor); ; {
 		found, err := target.Find(ctx, token)
 		if err != nil && !errors.Is(err, probe.ErrNotFound) {
@@ -171,9 +173,12 @@ func (r *run) seek(ctx context.Context, token string, target, old *probe.Mailbox
 			in.Result, in.Old, in.Target = probe.Fail, here.Mailbox, found.Mailbox
 			in.Reasons = append(in.Reasons, "the message is at the old server, in "+here.Mailbox+": mail is still delivered there")
 			return here.Message, nil
-		case err == nil && errors.Is(oldErr, probe.ErrNotFound):
-			in.Result, in.Target, in.Seconds = probe.Pass, found.Mailbox, int(r.o.Clock.Now().Sub(in.Time).Seconds())
+		case err == nil && errors.Is(oldErr, probe.ErrNotFound) && sighted:
+			in.Result = probe.Pass
 			return found.Message, nil
+		case err == nil && errors.Is(oldErr, probe.ErrNotFound):
+			sighted = true
+			in.Target, in.Seconds = found.Mailbox, int(r.o.Clock.Now().Sub(in.Time).Seconds())
 		case err == nil:
 			in.Target = found.Mailbox
 			in.Reasons = append(in.Reasons, "the message is at the target, and nobody could look at the old server: "+oldErr.Error())
