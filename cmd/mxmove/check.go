@@ -40,7 +40,8 @@ itself. It sends from one address of each domain that moves, from the address of
 every address and alias of the list, one after the other. With --file it judges a
 message that you have.
 
-Exit: 0 pass, 3 anything else, with the reasons.`,
+Exit: 0 pass, 3 anything else, with the reasons; 5 where the DNS or the message
+did not come in time, 6 where a login or the port is not permitted.`,
 		Example: "  mxmove check dmarc\n  mxmove check dmarc --account info@example.org --json\n  mxmove check dmarc --from sales@example.org --from news@shop.example.org\n  mxmove check dmarc --file M.eml --ip 198.51.100.7 --mail-from info@example.org --helo mx.example.net",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
