@@ -59,9 +59,7 @@ func (c *carrier) carry(ctx context.Context, turn *semaphore.Weighted) {
 		}
 	}
 	c.result.Mailboxes = make([]MailboxResult, len(pairs))
-	if err := c.copyAll(ctx, e, pairs); err != nil {
-		c.result.Err = err
-	}
+	c.copyAll(ctx, e, pairs)
 	for _, m := range c.result.Mailboxes {
 		c.result.Tally = c.result.Tally.Add(m.Tally)
 		c.result.Sent += m.Sent

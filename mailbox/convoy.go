@@ -121,7 +121,8 @@ func (v *convoy) travel(ctx context.Context) error {
 func early(err error) bool { return errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) }
 
 // each does a step for every mailbox that is still on its way. A refusal
-// concerns the mailbox, every other error the convoy.
+// concerns the mailbox, every other error the convoy, and so does the refusal
+// of a login that was to give a fresh connection.
 func (v *convoy) each(step func(*delta) error) error {
 	for _, d := range v.deltas {
 		if d.err != nil || d.halted {
@@ -130,7 +131,7 @@ func (v *convoy) each(step func(*delta) error) error {
 		err := step(d)
 		switch {
 		case err == nil:
-		case refused(err):
+		case refused(err) && v.ends.live():
 			d.err = err
 		default:
 			return err

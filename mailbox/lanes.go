@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/mxmove/mxmove/mailbox/imapconn"
 )
 
 // These bound what travels in one convoy: its inventories are in memory
@@ -21,7 +23,7 @@ const laneMessages = 1000
 // that lead into the same target go one after the other, so that what one
 // appends is not taken for a foreign delivery by the next; names that differ
 // only in case may be one mailbox.
-func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error {
+func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) {
 	var jobs [][]int
 	for _, job := range byTarget(pairs, fold) {
 		if left := c.easy(ctx, first, pairs, job); len(left) > 0 {
@@ -34,6 +36,7 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error 
 		queue <- jobs
 	}
 	close(queue)
+	hands := &crew{lanes: lanes}
 	var g errgroup.Group
 	for i := range lanes {
 		e := first
@@ -46,15 +49,27 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) error 
 				// Servers bound the connections of a user; the first pair, which
 				// is there, takes what this one would have.
 				c.o.Log.Warn("go on with fewer connections", "account", c.account.Name, "err", err)
+				hands.leave(e)
 				return nil
 			}
-			for jobs := range queue {
-				c.together(ctx, e, pairs, jobs)
+			for !hands.left(e) {
+				jobs, ok := <-queue
+				if !ok {
+					break
+				}
+				c.together(ctx, e, pairs, jobs, hands)
 			}
 			return nil
 		})
 	}
-	return g.Wait()
+	_ = g.Wait() // errors are in the results
+	last := &crew{lanes: 1}
+	for jobs := range queue { // where all have left, each for the others
+		c.together(ctx, first, pairs, jobs, last)
+	}
+	for _, i := range hands.behind {
+		c.mailboxes(ctx, first, pairs, []int{i}, last)
+	}
 }
 
 // easy deals with what needs no convoy, and returns the places of the others.
@@ -122,7 +137,7 @@ func (c *carrier) convoys(pairs []Pair, jobs [][]int) (lanes int, all [][][]int)
 }
 
 // together copies the mailboxes of a convoy.
-func (c *carrier) together(ctx context.Context, e *ends, pairs []Pair, jobs [][]int) {
+func (c *carrier) together(ctx context.Context, e *ends, pairs []Pair, jobs [][]int, hands *crew) {
 	var places []int
 	for _, job := range jobs {
 		if len(job) == 1 {
@@ -130,18 +145,18 @@ func (c *carrier) together(ctx context.Context, e *ends, pairs []Pair, jobs [][]
 			continue
 		}
 		for _, i := range job {
-			c.mailboxes(ctx, e, pairs, []int{i})
+			c.mailboxes(ctx, e, pairs, []int{i}, hands)
 		}
 	}
 	if len(places) > 0 {
-		c.mailboxes(ctx, e, pairs, places)
+		c.mailboxes(ctx, e, pairs, places, hands)
 	}
 }
 
 // mailboxes copies some mailboxes together, and each by itself on fresh
 // connections after a failure that may pass. Each begin makes sure of what the
 // one before has left in doubt.
-func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places []int) {
+func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places []int, hands *crew) {
 	if err := c.spent(ctx); err != nil {
 		for _, i := range places {
 			res := &c.result.Mailboxes[i]
@@ -149,6 +164,10 @@ func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places [
 				c.unread(ctx, e, pairs[i], res, false)
 			}
 		}
+		return
+	}
+	if hands.left(e) {
+		hands.hand(places...)
 		return
 	}
 	var some []Pair
@@ -159,18 +178,26 @@ func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places [
 	}
 	errs := c.once(ctx, e, some, results)
 	for i, p := range some {
-		c.persist(ctx, e, p, results[i], errs[i])
+		if !c.persist(ctx, e, p, results[i], errs[i], hands) {
+			hands.hand(places[i])
+		}
 	}
 }
 
-// persist goes on with a mailbox until it is copied, or trying is no use.
-func (c *carrier) persist(ctx context.Context, e *ends, p Pair, res *MailboxResult, err error) {
+// persist goes on with a mailbox until it is copied, or trying is no use. It
+// reports false where its connections are not let in any more beside the
+// others: one of those goes on with it.
+func (c *carrier) persist(ctx context.Context, e *ends, p Pair, res *MailboxResult, err error, hands *crew) bool {
 	best := 0
 	for attempt := 1; err != nil; attempt++ {
 		// What is found at the target after a lost connection is progress too,
 		// and so is knowing more about what ends connections.
 		if now := max(res.Sent, res.Tally.Settled()) + c.struck(p); now > best {
 			attempt, best = 1, now
+		}
+		if imapconn.Ceiling(err) && hands.leave(e) {
+			c.o.Log.Warn("go on with fewer connections", "account", c.account.Name, "err", err)
+			return false
 		}
 		if attempt >= tries || !c.resume(ctx, e, err, attempt) {
 			break
@@ -188,6 +215,7 @@ func (c *carrier) persist(ctx context.Context, e *ends, p Pair, res *MailboxResu
 		Type: MailboxDone, Account: c.account.Name, Mailbox: p.Source,
 		Total: tally.Messages, Done: tally.Settled(), Bytes: res.Bytes, Tally: &tally, Text: text(res.Err),
 	})
+	return true
 }
 
 // resume waits before something is begun again, and reports whether it is

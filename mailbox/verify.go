@@ -106,8 +106,13 @@ func (v *verifier) verify(ctx context.Context) {
 		if i > 0 {
 			mine = nil
 		}
-		g.Go(func() error {
+		g.Go(func() (err error) {
 			defer func() { mine.close() }()
+			if mine == nil {
+				if mine, err = v.open(ctx); err != nil {
+					return nil // the first pair, which is there, takes what this one would have
+				}
+			}
 			for job := range queue {
 				mine = v.job(ctx, mine, pairs, job)
 			}

@@ -187,6 +187,23 @@ func (e *ResponseError) class(login bool) Category {
 	return ClassRefused
 }
 
+// Ceiling reports whether a server has refused a login because of the
+// connections that there are already (Dovecot: "[UNAVAILABLE] Maximum number
+// of connections from user+IP exceeded").
+func Ceiling(err error) bool {
+	var answer *ResponseError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	text := strings.ToLower(answer.Text)
+	for _, words := range []string{"maximum number of connections", "too many connections", "too many simultaneous"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
 var backoff = regexp.MustCompile(`(?i)suggested backoff time:\s*(\d{1,9})\s*milliseconds`)
 
 // ThrottleDelay is the time that the server asks to wait (Exchange Online:

@@ -67,6 +67,8 @@ func (c *conn) next() error {
 		return c.given(tag, line, answer)
 	case action == Refuse:
 		refusal = "NO refused"
+	case (verb == "LOGIN" || verb == "AUTHENTICATE") && c.srv.faults.crowded(c.srv.connected()):
+		refusal = "NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded"
 	}
 	if refusal == "" {
 		return c.hand(tag, verb, line, action)

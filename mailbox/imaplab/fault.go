@@ -11,6 +11,7 @@ type Faults struct {
 	CutOut int64         // the same for octets to clients
 	End    End           // how CutIn and CutOut cut
 	Delay  time.Duration // waited before each command
+	Most   int           // connections at once; a login over one more is refused as Dovecot does; 0: any number
 
 	// Command is asked about each command before it is done; nil lets all
 	// pass. It must be safe for concurrent use.
@@ -101,6 +102,13 @@ func (fs *faults) end(usual End) End {
 		return fs.f.End
 	}
 	return usual
+}
+
+// crowded reports whether n connections are more than there may be.
+func (fs *faults) crowded(n int) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.f.Most > 0 && n > fs.f.Most
 }
 
 // before returns the wait and the action for a command, and its answer where

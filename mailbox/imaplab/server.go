@@ -214,6 +214,13 @@ func (s *Server) gone(c *conn) {
 	s.serving.Done()
 }
 
+// connected counts the connections that there are.
+func (s *Server) connected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // Account creates an account with an empty INBOX. An account of that name is
 // replaced.
 func (s *Server) Account(user, password string) *Account {

@@ -1,0 +1,38 @@
+package mailbox_test
+
+import (
+	"testing"
+
+	"github.com/mxmove/mxmove/mailbox/imaplab"
+)
+
+// TestRepairKilledAtAnyCommand ends the process at the nth command of the
+// target, done or not, while it finds out what the target takes.
+func TestRepairKilledAtAnyCommand(t *testing.T) {
+	t.Parallel()
+	for name, habit := range habits {
+		habit.RefuseAppend = strict
+		for _, action := range []imaplab.Action{imaplab.Cut, imaplab.Mute} {
+			t.Run(name+" "+string(action), func(t *testing.T) {
+				t.Parallel()
+				begin := func() (*lab, []imaplab.Message) {
+					l := start(t, imaplab.Options{}, habit)
+					as, want := faulty()
+					deliver(t, l.from, "INBOX", append(as, letters(0, 3)...)...)
+					return l, append(want, letters(0, 3)...)
+				}
+				l, _ := begin()
+				l.copy()
+				for _, n := range tortured(len(l.target.Commands()), 3, name) {
+					l, want := begin()
+					l.killAt(l.target, n, action)
+					l.copy()
+					wanted(t, l.to, want)
+					as, _ := faulty()
+					originals(t, l, as[:repaired])
+					again(t, l, 0)
+				}
+			})
+		}
+	}
+}
