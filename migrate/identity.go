@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 
@@ -52,15 +53,16 @@ func identities(o DMARCOptions, file string, rows []config.Account, domains []st
 func askedSenders(o DMARCOptions, file string, rows []config.Account, domains []string) ([]identity, error) {
 	var asked []identity
 	for _, from := range o.From {
-		local, domain := from, ""
+		local, domain := "", domainOf(from)
 		if at := strings.LastIndexByte(from, '@'); at >= 0 {
-			local, domain = from[:at], domainOf(from)
+			local = from[:at]
 		}
-		if local == "" || !dmarc.ValidName(domain) || !ours(domain, domains) {
+		address := local + "@" + domain
+		if a, err := mail.ParseAddress(address); err != nil || a.Address != address || !ours(domain, domains) {
 			return nil, &config.Error{File: file, Text: fmt.Sprintf("%q is no address of %s", from, strings.Join(domains, ", ")),
 				Fix: "name an address of a domain that moves, or of a domain below it"}
 		}
-		s := identity{address: local + "@" + domain, account: rows[0].Name()}
+		s := identity{address: address, account: rows[0].Name()}
 		for _, row := range rows {
 			if slices.ContainsFunc(append([]string{row.Address}, row.Aliases...), func(a string) bool { return strings.EqualFold(a, s.address) }) {
 				s.account = row.Name()

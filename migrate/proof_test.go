@@ -69,6 +69,9 @@ func TestIdentities(t *testing.T) {
 		{"elsewhere", DMARCOptions{From: []string{"anna@other.example"}}, []string{"example.org"}, "error"},
 		{"a longer name", DMARCOptions{From: []string{"anna@badexample.org"}}, []string{"example.org"}, "error"},
 		{"no address", DMARCOptions{From: []string{"example.org"}}, []string{"example.org"}, "error"},
+		{"two words", DMARCOptions{From: []string{"anna b@example.org"}}, []string{"example.org"}, "error"},
+		{"a header", DMARCOptions{From: []string{"anna\r\nBcc: x@example.org"}}, []string{"example.org"}, "error"},
+		{"a U-label", DMARCOptions{From: []string{"anna@b\u00fccher.example.org"}}, []string{"example.org"}, "anna@xn--bcher-kva.example.org by anna@example.org"},
 		{"nobody at a domain", DMARCOptions{From: []string{"@example.org"}}, []string{"example.org"}, "error"},
 		{"each", DMARCOptions{Each: true}, []string{"example.org", "example.net"},
 			"anna@example.org by anna@example.org, bert@example.org by bert@example.org, sales@example.org by anna@example.org, " +
