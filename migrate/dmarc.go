@@ -58,13 +58,25 @@ func (m *Move) CheckDMARC(ctx context.Context, o DMARCOptions) ([]Proof, error) 
 }
 
 // JudgeMessage judges a message that somebody has at hand. It needs no lock
-// and keeps nothing.
+// and keeps nothing; which keys are the old server's is known from the first
+// snapshot, if there is one.
 func (m *Move) JudgeMessage(ctx context.Context, msg []byte, env probe.Envelope) (probe.Verdict, error) {
 	client, err := m.client()
 	if err != nil {
 		return probe.Verdict{}, err
 	}
-	v, err := probe.Judge(ctx, msg, env, resolver.Stub{Client: client}, probe.JudgeOptions{Now: m.o.Clock.Now()})
+	o := probe.JudgeOptions{Now: m.o.Clock.Now(), AtHand: true}
+	if err := m.read(ctx, func(r *run) error {
+		p, _, err := r.provider()
+		if err != nil {
+			return err
+		}
+		o.OldSelectors, err = r.oldSelectors(p)
+		return err
+	}); err != nil {
+		return probe.Verdict{}, err
+	}
+	v, err := probe.Judge(ctx, msg, env, resolver.Stub{Client: client}, o)
 	if err != nil {
 		return v, err
 	}

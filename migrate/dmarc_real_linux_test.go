@@ -206,6 +206,11 @@ func (p *post) received(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.Contains(string(msg), "From: <anna@old.example.org>\r\n") {
+			var old verdict
+			p.document(t, &old, []int{0}, "check", "dmarc", "--file", file) // nobody has just sent it
+			way{"anna@old.example.org", "pass+", "old pass+", "pass", "MX092"}.check(t, old)
+		}
 		if strings.HasPrefix(string(msg), "Return-Path: <anna@ready.example.org>\r\nReceived: from out.provider.example (["+outgoingIP+"])\r\n\tby port.elsewhere.example with ESMTPS;") {
 			n++
 			p.again(t, file, v)

@@ -182,6 +182,8 @@ func TestJudgeOldSelectors(t *testing.T) {
 		{name: "old alone, whole name", msg: old, env: theirs, o: whole, dmarc: "fail", spf: "pass", dkim: "pass+", code: "MX092"},
 		{name: "another domain's selector", msg: old, env: theirs, o: elsewhere, dmarc: "pass", spf: "pass", dkim: "pass+"},
 		{name: "SPF does not help", msg: old, env: ours, o: bare, dmarc: "fail", spf: "pass+", dkim: "pass+", code: "MX092"},
+		{name: "old alone, of a message at hand", msg: old, env: theirs, o: probe.JudgeOptions{OldSelectors: []string{"old"}, AtHand: true},
+			dmarc: "pass", spf: "pass", dkim: "pass+", code: "MX092", reason: "it left through the old server"},
 		{name: "old and new", msg: both, env: theirs, o: bare, dmarc: "pass", spf: "pass", dkim: "pass+ pass+"},
 		{name: "new alone", msg: signed(t, letter, "example.org", "ed", edKey), env: theirs, o: bare, dmarc: "pass", spf: "pass", dkim: "pass+"},
 	} {
