@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/journal"
@@ -11,7 +12,9 @@ import (
 
 // receive reads the answer to the oldest command.
 func (w *writer) receive(ctx context.Context) error {
+	began := time.Now()
 	answer, err := w.lane.Receive(ctx)
+	since(&w.holds.target, began)
 	f := w.flights[0]
 	if err != nil {
 		w.lost(ctx)
@@ -161,5 +164,6 @@ func (d *delta) progress() {
 	d.emit(Event{
 		Type: MailboxProgress, Account: d.account.Name, Mailbox: d.pair.Source,
 		Total: len(d.sending), Done: d.res.Sent + len(d.refusals), Bytes: d.res.Bytes,
+		Hold: d.holds.most(),
 	})
 }

@@ -35,7 +35,7 @@ func (b *bandwidth) pay(now time.Time, n int) time.Duration {
 type limited struct {
 	io.Reader
 	ctx context.Context //nolint:containedctx // it lives as long as the one read that it bounds
-	run *run
+	c   *carrier
 }
 
 // slice is how much is read at once: small enough that no server takes the
@@ -45,7 +45,8 @@ const slice = 16 << 10
 // Read implements io.Reader.
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.Reader.Read(p[:min(len(p), slice)])
-	if wait := l.run.bandwidth.pay(time.Now(), n); n > 0 && wait > 0 {
+	if wait := l.c.bandwidth.pay(time.Now(), n); n > 0 && wait > 0 {
+		defer since(&l.c.holds.bandwidth, time.Now())
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -58,9 +59,9 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 // limit bounds a message by the run's bandwidth.
-func (r *run) limit(ctx context.Context, body io.Reader) io.Reader {
-	if r.bandwidth == nil {
+func (c *carrier) limit(ctx context.Context, body io.Reader) io.Reader {
+	if c.bandwidth == nil {
 		return body
 	}
-	return &limited{body, ctx, r}
+	return &limited{body, ctx, c}
 }

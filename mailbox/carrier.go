@@ -24,6 +24,7 @@ type carrier struct {
 
 	verifies bool // it only compares, and notes nothing
 
+	holds  holds
 	passed atomic.Bool // some message of this run is at the target
 
 	mu        sync.Mutex // guards result.Findings and suspected

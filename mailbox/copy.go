@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/lane"
@@ -167,7 +168,9 @@ func (w *writer) next(loads <-chan *load) (l *load, more bool) {
 			return nil, true
 		}
 	} else {
+		began := time.Now()
 		l, more = <-loads
+		since(&w.holds.source, began)
 	}
 	if l != nil {
 		w.live[l] = true

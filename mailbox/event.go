@@ -25,6 +25,7 @@ type Event struct {
 	Total   int           `json:"total"`          // messages that this run has to send
 	Done    int           `json:"done"`           // of which settled
 	Bytes   int64         `json:"bytes"`          // octets of messages sent so far
+	Hold    Hold          `json:"hold,omitempty"` // with MailboxProgress: what the account's copy waits for most
 	Wait    time.Duration `json:"wait,omitempty"` // with AccountWaiting
 	Tally   *Tally        `json:"tally,omitempty"`
 	Text    string        `json:"text,omitempty"` // one line for people

@@ -31,11 +31,13 @@ type Event struct {
 	Type    EventType      `json:"type"`
 	Account string         `json:"account"`
 	Mailbox string         `json:"mailbox"`
-	Text    string         `json:"text,omitempty"`    // one line for people
-	Phase   step.Phase     `json:"phase,omitempty"`   // with PhaseReached
-	Tally   *mailbox.Tally `json:"tally,omitempty"`   // with the done events
-	Bytes   int64          `json:"bytes,omitempty"`   // octets of messages sent so far
-	Total   int            `json:"total,omitempty"`   // messages of the mailbox
-	Done    int            `json:"done,omitempty"`    // of which settled
-	Verdict string         `json:"verdict,omitempty"` // with Probed
+	Text    string         `json:"text,omitempty"`         // one line for people
+	Phase   step.Phase     `json:"phase,omitempty"`        // with PhaseReached
+	Tally   *mailbox.Tally `json:"tally,omitempty"`        // with the done events
+	Bytes   int64          `json:"bytes,omitempty"`        // octets of messages sent so far
+	Total   int            `json:"total,omitempty"`        // messages of the mailbox
+	Done    int            `json:"done,omitempty"`         // of which settled
+	Wait    float64        `json:"wait_seconds,omitempty"` // with AccountWaiting
+	Hold    mailbox.Hold   `json:"hold,omitempty"`         // with MailboxProgress: what the copy waits for most
+	Verdict string         `json:"verdict,omitempty"`      // with Probed
 }

@@ -190,7 +190,7 @@ func (r *run) copyOptions(p *provider.Provider) mailbox.Options {
 func (r *run) forward(e mailbox.Event) {
 	r.emit(Event{
 		Type: EventType(e.Type), Account: e.Account, Mailbox: e.Mailbox, Text: e.Text,
-		Tally: e.Tally, Bytes: e.Bytes, Total: e.Total, Done: e.Done,
+		Tally: e.Tally, Bytes: e.Bytes, Total: e.Total, Done: e.Done, Hold: e.Hold, Wait: e.Wait.Seconds(),
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/config"
 )
@@ -74,6 +75,7 @@ type accountProgress struct {
 	began time.Time
 	told  time.Time // when the last plain line was written
 	boxes map[string]migrate.Event
+	hold  mailbox.Hold // what the copy waits for most, as far as that is known
 	bar   *mpb.Bar
 	text  atomic.Pointer[string] // as the bar shows it, from a goroutine of its own
 }
@@ -92,8 +94,11 @@ func (p *progress) event(e migrate.Event) {
 			acc = &accountProgress{name: e.Account, began: now, told: now, boxes: make(map[string]migrate.Event)}
 			p.accounts[e.Account] = acc
 		}
-		acc.boxes[e.Mailbox] = e
+		acc.boxes[e.Mailbox], acc.hold = e, e.Hold
 		p.show(acc, now)
+	case migrate.AccountWaiting:
+		wait := time.Duration(e.Wait * float64(time.Second)).Round(time.Second)
+		p.line(fmt.Sprintf("%s: waiting %s: %s", clean(e.Account), wait, clean(e.Text)))
 	case migrate.MailboxStart, migrate.MailboxDone:
 		// Progress alone says how much there is to send.
 	case migrate.RunDone:
@@ -152,7 +157,15 @@ func (acc *accountProgress) sum(now time.Time) (total, done int, text string) {
 		rest := time.Duration(float64(took) / float64(done) * float64(left))
 		text += fmt.Sprintf(", at least %s left", rest.Round(time.Second))
 	}
+	if word := holdWords[acc.hold]; word != "" {
+		text += ", held up by " + word
+	}
 	return total, done, text
+}
+
+// holdWords say what a copy waits for.
+var holdWords = map[mailbox.Hold]string{
+	mailbox.HoldSource: "the old server", mailbox.HoldTarget: "the new server", mailbox.HoldBandwidth: "--bwlimit",
 }
 
 // line writes talk above the bar.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
 )
 
@@ -26,6 +27,20 @@ func TestProgressOfAnAccount(t *testing.T) {
 		if _, _, got := acc.sum(began.Add(tt.after)); got != tt.want {
 			t.Errorf("after %s: %q, want %q", tt.after, got, tt.want)
 		}
+	}
+	acc.hold = mailbox.HoldTarget
+	if _, _, got := acc.sum(began.Add(10 * time.Second)); !strings.HasSuffix(got, "left, held up by the new server") {
+		t.Errorf("held up, the line is %q", got)
+	}
+}
+
+func TestProgressTellsOfAWait(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := &progress{term: &terminal{err: &out}, accounts: make(map[string]*accountProgress)}
+	p.event(migrate.Event{Type: migrate.AccountWaiting, Account: "anna@example.org", Wait: 299.961, Text: "NO Request is throttled"})
+	if got, want := out.String(), "anna@example.org: waiting 5m0s: NO Request is throttled\n"; got != want {
+		t.Errorf("the line is %q, want %q", got, want)
 	}
 }
 

@@ -62,6 +62,9 @@ work, 8 a limit was reached.`,
 func printResult(w io.Writer, result mailbox.Result) {
 	for _, acc := range result.Accounts {
 		fmt.Fprintf(w, "%-32s %s\n", clean(acc.Account), sentText(acc.Tally, acc.Sent))
+		if acc.Repaired > 0 {
+			fmt.Fprintf(w, "  %s taken only with a repair, the originals are kept under .mxmove/refused\n", migrate.Plural(acc.Repaired, "message"))
+		}
 		if acc.Err != nil {
 			fmt.Fprintf(w, "  not finished: %s\n", clean(acc.Err.Error()))
 		}

@@ -69,8 +69,12 @@ func percent(text string) (int, error) {
 }
 
 func (a *app) printMark(m mailbox.Mark) {
-	fmt.Fprintf(a.term.out, "%c %s %s uid %d, %s, %s\n", m.Sign, clean(m.Account), clean(m.Mailbox), m.Message.UID,
-		size(m.Message.Size), m.Message.InternalDate.Format("2006-01-02 15:04:05 -0700"))
+	date := "no date"
+	if !m.Message.InternalDate.IsZero() {
+		date = m.Message.InternalDate.Format("2006-01-02 15:04:05 -0700")
+	}
+	fmt.Fprintf(a.term.out, "%c %s %s uid %d, %s, %s, %s\n", m.Sign, clean(m.Account), clean(m.Mailbox), m.Message.UID,
+		size(m.Message.Size), date, m.State)
 }
 
 func (a *app) printBalance(b mailbox.Balance) {
@@ -87,6 +91,9 @@ func (a *app) printBalance(b mailbox.Balance) {
 			line := tallyText(mb.Tally)
 			if mb.Extra > 0 {
 				line += fmt.Sprintf("; %d at the target only", mb.Extra)
+			}
+			if mb.Repaired > 0 {
+				line += fmt.Sprintf("; %d with a repair", mb.Repaired)
 			}
 			if mb.Differs > 0 {
 				line += fmt.Sprintf("; %d differ", mb.Differs)
