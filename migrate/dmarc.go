@@ -162,6 +162,9 @@ func (r *run) prove(ctx context.Context, p *provider.Provider, box probebox, s i
 	if err != nil {
 		return probe.Verdict{}, err
 	}
+	if found.Envelope == nil && !strings.EqualFold(found.Mailbox, "INBOX") {
+		r.say("the probe arrived in %q: its receiver takes it for spam", found.Mailbox)
+	}
 	return r.judgeProbe(ctx, p, s.address, token, found)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,5 +91,36 @@ func TestProbeMailboxOpensByToken(t *testing.T) {
 	}
 	if _, err := h.open(t).CheckDMARC(t.Context(), migrate.DMARCOptions{}); imapconn.Class(err) != imapconn.ClassLogin {
 		t.Errorf("with a wrong token: %v, want that the login was refused", err)
+	}
+}
+
+// What arrives among spam is found there, and that is told.
+func TestProbeAmongSpamIsTold(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, lab.Options{Messages: 6, Attachment: 1 << 10})
+	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Prepared}); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	h.o.Events = func(e migrate.Event) {
+		told = append(told, e.Text)
+		if !strings.HasPrefix(e.Text, "probe from anna@example.org sent") {
+			return
+		}
+		box := h.Elsewhere.Lookup(h.Probe.Address)
+		for _, m := range box.Messages("INBOX") {
+			if err := box.Remove("INBOX", m.UID); err != nil {
+				t.Error(err)
+			}
+			if _, err := box.Deliver("Junk", m); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := h.open(t).CheckDMARC(t.Context(), migrate.DMARCOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if all := strings.Join(told, "\n"); !strings.Contains(all, `arrived in "Junk"`) {
+		t.Errorf("told: %s", all)
 	}
 }
