@@ -131,7 +131,7 @@ func (w *writer) succeeded(l *load, place int) {
 	for _, keyword := range dropped {
 		d.res.Keywords[keyword]++
 	}
-	d.sentNow[m.UID] = true
+	d.sentNow.add(m.UID)
 	d.passed.Store(true)
 	d.res.Sent++
 	d.res.Bytes += m.Size

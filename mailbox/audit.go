@@ -69,7 +69,7 @@ func (s *settling) melted(ctx context.Context) error {
 		return nil
 	}
 	gone := func(uid imap.UID) bool {
-		if !s.sentNow[uid] {
+		if !s.sentNow.has(uid) {
 			return false
 		}
 		_, target, _ := s.runs.Find(uid)
@@ -80,9 +80,9 @@ func (s *settling) melted(ctx context.Context) error {
 	if kept.Messages() == s.runs.Messages() {
 		return nil
 	}
-	for _, m := range s.list {
-		if gone(m.UID) {
-			kept = append(kept, journal.Run{Source: m.UID, Count: 1, Outcome: journal.Copied})
+	for _, r := range s.list.rows {
+		if gone(r.uid) {
+			kept = append(kept, journal.Run{Source: r.uid, Count: 1, Outcome: journal.Copied})
 		}
 	}
 	s.runs = journal.Runs{}.Add(kept...)

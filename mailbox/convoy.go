@@ -56,7 +56,7 @@ func (c *carrier) once(ctx context.Context, e *ends, pairs []Pair, results []*Ma
 	v := &convoy{carrier: c, ends: e, room: semaphore.NewWeighted(convoyOctets)}
 	for i, p := range pairs {
 		v.deltas = append(v.deltas, &delta{
-			carrier: c, ends: e, pair: p, res: results[i], sentNow: make(map[imap.UID]bool), suspected: c.suspects(p),
+			carrier: c, ends: e, pair: p, res: results[i], suspected: c.suspects(p),
 		})
 	}
 	fatal := v.travel(ctx)
@@ -145,16 +145,17 @@ func (v *convoy) inventory(ctx context.Context) error {
 	var visits []*imapconn.Visit
 	for _, d := range v.deltas {
 		visit := &imapconn.Visit{Name: d.pair.SourceWire, Set: wire.From(1)}
-		visit.Each = collect(&d.list, visit.Set)
+		visit.Each = d.list.collect(visit.Set)
 		visits = append(visits, visit)
 	}
 	if err := v.ends.source.Visit(ctx, visits...); err != nil {
 		return err
 	}
 	for i, d := range v.deltas {
-		d.source, d.list = visits[i].Selected, ordered(d.list)
+		d.source = visits[i].Selected
+		d.list.order()
 		if d.sourceErr = visits[i].Err; d.sourceErr == nil && d.source.Exists == 0 {
-			d.list = nil
+			d.list = inventory{}
 		}
 	}
 	return nil
@@ -189,7 +190,7 @@ func (v *convoy) audit(ctx context.Context) error {
 	var visits []*imapconn.Visit
 	var of []*delta
 	for _, d := range v.deltas {
-		if d.err != nil || d.halted || len(d.sentNow) == 0 {
+		if d.err != nil || d.halted || d.sentNow.len() == 0 {
 			continue // the look before was the last one
 		}
 		known, err := d.page.Known(ctx)
@@ -208,7 +209,7 @@ func (v *convoy) audit(ctx context.Context) error {
 		}
 	}
 	return v.each(func(d *delta) error {
-		if len(d.sentNow) == 0 {
+		if d.sentNow.len() == 0 {
 			return nil
 		}
 		return d.audit(ctx)

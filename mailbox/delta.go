@@ -30,7 +30,7 @@ type delta struct {
 
 	source, target       wire.Selected
 	sourceErr, targetErr error      // why a side cannot be read
-	list                 []Message  // inventory of the source, by UID
+	list                 inventory  // of the source
 	silent               []imap.UID // in the source, but it gives nothing for them
 	gone                 []imap.UID // no longer to be counted with the list
 	unkept               []refusal  // refused messages that are still to be kept as files
@@ -40,8 +40,8 @@ type delta struct {
 	look                 imap.UID                    // UIDNEXT of the target at the last look
 	seen                 []imap.UID                  // what the look has listed
 	seenFrom             imap.UID                    // from which UID on; 0: not listed
-	sentNow              map[imap.UID]bool           // by this attempt
-	sending              []Message                   // by this attempt
+	sentNow              uidSet                      // by this attempt
+	sending              []imap.UID                  // by this attempt
 	suspected            map[imap.UID]suspicion
 	redated              map[dated]int // messages that got another date; the reader's
 	rejects              int           // messages refused by this attempt
@@ -181,7 +181,7 @@ func (d *delta) leftOut(ctx context.Context) error {
 		return d.sourceErr
 	case d.targetErr != nil:
 		return d.targetErr
-	case len(d.list) >= int(d.source.Exists):
+	case d.list.len() >= int(d.source.Exists):
 		return nil
 	}
 	source, err := d.atSource(ctx)
@@ -192,7 +192,7 @@ func (d *delta) leftOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	untold := slices.DeleteFunc(there, func(uid imap.UID) bool { _, ok := find(d.list, uid); return ok })
+	untold := slices.DeleteFunc(there, d.list.has)
 	if len(untold) == 0 {
 		return nil
 	}
@@ -200,9 +200,11 @@ func (d *delta) leftOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.list = append(d.list, more...)
-	slices.SortFunc(d.list, byUID)
-	d.silent = slices.DeleteFunc(untold, func(uid imap.UID) bool { _, ok := find(d.list, uid); return ok })
+	for _, m := range more {
+		d.list.add(m)
+	}
+	d.list.order()
+	d.silent = slices.DeleteFunc(untold, d.list.has)
 	return nil
 }
 
@@ -210,8 +212,8 @@ func (d *delta) leftOut(ctx context.Context) error {
 // that was not told.
 func (d *delta) inventoried(ctx context.Context) error {
 	next := d.source.UIDNext
-	if n := len(d.list); next == 0 && n > 0 {
-		next = d.list[n-1].UID + 1
+	if last := d.list.last(); next == 0 && last > 0 {
+		next = last + 1
 	}
 	if len(d.silent) > 0 {
 		next = min(next, d.silent[0])
@@ -223,16 +225,16 @@ func (d *delta) inventoried(ctx context.Context) error {
 }
 
 // todo returns what has to be sent, in the order of the source.
-func (d *delta) todo() []Message {
-	var todo []Message
-	for _, m := range d.list {
+func (d *delta) todo() []imap.UID {
+	var todo []imap.UID
+	for m := range d.list.all() {
 		if _, _, ok := d.runs.Find(m.UID); ok || d.skips(m) {
 			continue
 		}
 		if _, ok := d.refusals[m.UID]; ok {
 			continue
 		}
-		todo = append(todo, m)
+		todo = append(todo, m.UID)
 	}
 	return todo
 }
@@ -261,9 +263,9 @@ func (d *delta) count(ctx context.Context) error {
 			open[m.UID] = true
 		}
 	}
-	t := Tally{Messages: len(d.list) + len(d.silent), Doubt: len(d.silent)}
+	t := Tally{Messages: d.list.len() + len(d.silent), Doubt: len(d.silent)}
 	d.res.Repaired = 0
-	for _, m := range d.list {
+	for m := range d.list.all() {
 		run, _, ok := d.runs.Find(m.UID)
 		_, refused := d.refusals[m.UID]
 		switch {

@@ -28,8 +28,9 @@ type feeder struct {
 // A batch is what is fetched by one command.
 type batch struct {
 	d        *delta
-	messages []Message
-	alone    bool // nothing else may be on its way with it
+	uids     []imap.UID
+	messages []Message // of the UIDs; nil before its turn
+	alone    bool      // nothing else may be on its way with it
 }
 
 // errQuit tells the reader that the writer has given up, for a reason of its
@@ -75,6 +76,13 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 	if !idle && (b.alone || len(f.asked) > 0 && f.asked[0].alone) {
 		return nil, nil
 	}
+	if b.messages == nil {
+		for _, uid := range b.uids {
+			m, _ := b.d.list.find(uid)
+			b.messages = append(b.messages, m)
+		}
+		f.todo[0] = b
+	}
 	release, err := f.acquire(ctx, weight(b.messages), idle)
 	if release == nil || err != nil {
 		return nil, err
@@ -85,7 +93,7 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 
 // request is the question for a batch.
 func (f *feeder) request(ctx context.Context, b batch, release func()) *imapconn.Request {
-	r := &imapconn.Request{Mailbox: b.d.pair.SourceWire, Validity: b.d.source.UIDValidity, UIDs: ids(b.messages)}
+	r := &imapconn.Request{Mailbox: b.d.pair.SourceWire, Validity: b.d.source.UIDValidity, UIDs: b.uids}
 	f.asked = append(f.asked, b)
 	if len(b.messages) == 1 && b.messages[0].Size >= streamed {
 		f.stream(ctx, r, b, release)
@@ -112,7 +120,7 @@ func (f *feeder) request(ctx context.Context, b batch, release func()) *imapconn
 				if slices.Contains(in.Large, m.UID) {
 					m.Size = max(m.Size, streamed) // larger than it was listed
 				}
-				f.left = append(f.left, batch{b.d, []Message{m}, b.alone})
+				f.left = append(f.left, batch{b.d, []imap.UID{m.UID}, []Message{m}, b.alone})
 			}
 		}
 		if len(l.messages) == 0 {

@@ -63,11 +63,14 @@ func (d *delta) flags(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	text := d.flagBook().String()
+	if text == kept {
+		return nil
+	}
 	before, err := parseFlagBook(kept)
 	if err != nil {
 		return err
 	}
-	now := d.flagBook()
 	changes, unknown := d.flagChanges(before)
 	if err := d.compareFlags(ctx, unknown, changes); err != nil {
 		return err
@@ -75,10 +78,7 @@ func (d *delta) flags(ctx context.Context) error {
 	if err := d.store(ctx, changes); err != nil {
 		return err
 	}
-	if text := now.String(); text != kept {
-		return d.page.SetFlags(ctx, text)
-	}
-	return nil
+	return d.page.SetFlags(ctx, text)
 }
 
 // flagChange is what happened to the flags of a message.
@@ -89,14 +89,14 @@ type flagChange struct{ add, remove string } // flags, sorted and joined
 // killed, come back as unknown.
 func (d *delta) flagChanges(before flagBook) (changes map[flagChange][]imap.UID, unknown map[imap.UID]Message) {
 	changes, unknown = make(map[flagChange][]imap.UID), make(map[imap.UID]Message)
-	for _, m := range d.list {
+	for m := range d.list.all() {
 		run, target, ok := d.runs.Find(m.UID)
 		if !ok || target == 0 || run.Outcome != journal.Copied {
 			continue
 		}
-		was, known := before[m.UID]
+		was, known := before.flags(m.UID)
 		if !known {
-			if d.sentNow[m.UID] {
+			if d.sentNow.has(m.UID) {
 				continue // it has just been sent with them
 			}
 			unknown[target] = m

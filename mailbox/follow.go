@@ -250,7 +250,7 @@ func (f *follower) untouched(ctx context.Context, g *gap) ([]candidate, error) {
 	}
 	var copies []candidate
 	for _, m := range told {
-		if flags, noted := book[source[m.UID]]; noted && sameFlags(sel, flags, m.Flags) {
+		if flags, noted := book.flags(source[m.UID]); noted && sameFlags(sel, flags, m.Flags) {
 			copies = append(copies, candidate{Message: m})
 		}
 	}

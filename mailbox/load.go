@@ -73,21 +73,23 @@ type stream struct {
 var errUnwanted = errors.New("mailbox: message not wanted")
 
 // batches cuts messages into what is fetched together.
-func batches(ms []Message) [][]Message {
-	var all [][]Message
-	var size int64
-	for _, m := range ms {
-		n := len(all)
+func (d *delta) batches(uids []imap.UID) [][]imap.UID {
+	var all [][]imap.UID
+	first, size := 0, int64(0)
+	for i, uid := range uids {
+		m, _ := d.list.find(uid)
 		alone := m.Size >= streamed
-		if n == 0 || alone || size+m.Size > batchOctets || len(all[n-1]) == batchMessages {
-			all, size = append(all, nil), 0
-			n++
+		if i > first && (alone || size+m.Size > batchOctets || i-first == batchMessages) {
+			all = append(all, uids[first:i])
+			first, size = i, 0
 		}
-		all[n-1] = append(all[n-1], m)
 		size += m.Size
 		if alone {
 			size = batchOctets
 		}
+	}
+	if first < len(uids) {
+		all = append(all, uids[first:])
 	}
 	return all
 }
@@ -128,15 +130,6 @@ func (d *delta) unanswered(ctx context.Context, uid imap.UID) error {
 		d.silent = append(d.silent, uid)
 	}
 	return nil
-}
-
-// ids lists the UIDs of messages.
-func ids(ms []Message) []imap.UID {
-	all := make([]imap.UID, len(ms))
-	for i, m := range ms {
-		all[i] = m.UID
-	}
-	return all
 }
 
 // item is a message of a load as the lane sends it.

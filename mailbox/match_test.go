@@ -150,14 +150,17 @@ func FuzzClean(f *testing.F) {
 
 func TestBatches(t *testing.T) {
 	t.Parallel()
-	var ms []Message
+	d := &delta{carrier: &carrier{run: new(run)}}
 	for i := range 1050 {
-		ms = append(ms, Message{UID: imap.UID(i + 1), Size: 10})
+		d.list.add(Message{UID: imap.UID(i + 1), Size: 10})
 	}
-	ms = append(ms, Message{UID: 3000, Size: streamed}, Message{UID: 3001, Size: 3 << 20}, Message{UID: 3002, Size: 3 << 20}, Message{UID: 3003, Size: 1})
+	for uid, size := range map[imap.UID]int64{3000: streamed, 3001: 3 << 20, 3002: 3 << 20, 3003: 1} {
+		d.list.add(Message{UID: uid, Size: size})
+	}
+	d.list.order()
 	var got []string
-	for _, b := range batches(ms) {
-		got = append(got, fmt.Sprintf("%d+%d", b[0].UID, len(b)))
+	for _, b := range d.batches(d.todo()) {
+		got = append(got, fmt.Sprintf("%d+%d", b[0], len(b)))
 	}
 	if text := fmt.Sprint(got); text != "[1+200 201+200 401+200 601+200 801+200 1001+50 3000+1 3001+1 3002+1 3003+1]" {
 		t.Errorf("batches = %s", text)

@@ -39,7 +39,7 @@ func (d *delta) repaired(ctx context.Context) error {
 		if r.Listed || !taken || run.Outcome != journal.Copied {
 			continue
 		}
-		m, ok := find(d.list, uid)
+		m, ok := d.list.find(uid)
 		if !ok {
 			m.UID = uid // it has gone from the source meanwhile
 		}

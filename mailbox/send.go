@@ -2,7 +2,6 @@ package mailbox
 
 import (
 	"context"
-	"slices"
 
 	"github.com/emersion/go-imap/v2"
 	"golang.org/x/sync/errgroup"
@@ -19,17 +18,17 @@ func (v *convoy) send(ctx context.Context) error {
 			continue
 		}
 		d.sending = d.todo()
-		for _, m := range d.sending {
-			if err := d.unrepaired(ctx, m.UID); err != nil {
+		for _, uid := range d.sending {
+			if err := d.unrepaired(ctx, uid); err != nil {
 				return err // it is tried as it is first
 			}
 		}
 		plain, apart := d.sorted(d.sending)
-		for _, ms := range batches(plain) {
-			f.todo = append(f.todo, batch{d: d, messages: ms})
+		for _, uids := range d.batches(plain) {
+			f.todo = append(f.todo, batch{d: d, uids: uids})
 		}
-		for _, ms := range apart {
-			last = append(last, batch{d: d, messages: ms, alone: true})
+		for _, uids := range apart {
+			last = append(last, batch{d: d, uids: uids, alone: true})
 		}
 	}
 	f.todo = append(f.todo, last...)
@@ -72,15 +71,15 @@ func (d *delta) arrived() {
 	for _, r := range d.unkept {
 		unkept[r.message.UID] = true
 	}
-	d.list = slices.DeleteFunc(d.list, func(m Message) bool { return gone[m.UID] })
+	d.list.remove(func(uid imap.UID) bool { return gone[uid] })
 	for _, err := range []error{d.fail, d.unreadErr} {
 		if d.err == nil {
 			d.err = err
 		}
 	}
-	for _, m := range d.sending {
-		_, refused := d.refusals[m.UID]
-		if !d.sentNow[m.UID] && !refused && !gone[m.UID] && !unkept[m.UID] {
+	for _, uid := range d.sending {
+		_, refused := d.refusals[uid]
+		if !d.sentNow.has(uid) && !refused && !gone[uid] && !unkept[uid] {
 			d.halted = true
 		}
 	}

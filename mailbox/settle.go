@@ -68,13 +68,15 @@ func (d *delta) patience(intents []journal.Intent) time.Duration {
 // settling is one decision about what is at the target.
 type settling struct {
 	*delta
-	intents []journal.Intent
-	claims  []candidate   // what may be there
-	there   []imap.UID    // the window as it was last listed
-	free    []candidate   // what of it the journal does not know, by UID
-	found   []journal.Run // claims that are there
-	claimed map[imap.UID]bool
-	taken   map[imap.UID]bool // target UIDs of found
+	intents  []journal.Intent
+	claims   []candidate       // what may be there
+	pending  map[imap.UID]bool // of them, those of intents
+	complete bool              // with what is to be sent
+	there    []imap.UID        // the window as it was last listed
+	free     []candidate       // what of it the journal does not know, by UID
+	found    []journal.Run     // claims that are there
+	claimed  map[imap.UID]bool
+	taken    map[imap.UID]bool // target UIDs of found
 }
 
 // find looks at the window and matches. Claims that were found at an earlier
@@ -82,13 +84,15 @@ type settling struct {
 func (s *settling) find(ctx context.Context) error {
 	if s.claimed == nil {
 		s.claimed, s.taken = make(map[imap.UID]bool), make(map[imap.UID]bool)
-		s.claim()
+		s.claimIntents()
 	}
 	free, err := s.window(ctx)
 	if err != nil {
 		return err
 	}
-	s.free = free
+	if s.free = free; len(free) > 0 && !s.complete {
+		s.claimUnsent() // a whole mailbox may be unsent: only where it is looked for
+	}
 	left := slices.DeleteFunc(slices.Clone(s.claims), func(c candidate) bool { return s.claimed[c.UID] })
 	if len(free) == 0 || len(left) == 0 {
 		return nil
@@ -119,10 +123,11 @@ func (c claim) outcome() journal.Outcome {
 	return journal.Copied
 }
 
-// claim lists what may be at the target: the messages of open intents, those
-// that are no longer at the source too, and everything that is to be sent.
-func (s *settling) claim() {
-	pending := make(map[imap.UID]bool)
+// claimIntents lists what may be at the target of open intents, of messages
+// that are no longer at the source too.
+func (s *settling) claimIntents() {
+	s.pending = make(map[imap.UID]bool)
+	pending := s.pending
 	for _, in := range s.intents {
 		c := doubted
 		if in.Stored {
@@ -133,7 +138,7 @@ func (s *settling) claim() {
 				continue
 			}
 			pending[im.UID] = true
-			m, ok := find(s.list, im.UID)
+			m, ok := s.list.find(im.UID)
 			if !ok {
 				m = Message{UID: im.UID, Size: im.Size, InternalDate: im.Date}
 			}
@@ -141,8 +146,13 @@ func (s *settling) claim() {
 			s.claims = append(s.claims, candidate{Message: m, claim: c})
 		}
 	}
-	for _, m := range s.todo() {
-		if !pending[m.UID] {
+}
+
+// claimUnsent lists everything that is to be sent.
+func (s *settling) claimUnsent() {
+	s.complete = true
+	for _, uid := range s.todo() {
+		if m, _ := s.list.find(uid); !s.pending[uid] {
 			s.claims = append(s.claims, candidate{Message: m, claim: unsent})
 		}
 	}
@@ -187,7 +197,7 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 func (s *settling) headers(ctx context.Context, left []candidate) error {
 	var ours []imap.UID
 	for _, c := range left {
-		if _, ok := find(s.list, c.UID); ok {
+		if s.list.has(c.UID) {
 			ours = append(ours, c.UID)
 		}
 	}
@@ -236,7 +246,7 @@ func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) 
 func (s *settling) content(ctx context.Context, g group, left, free []candidate) error {
 	var ours []int
 	for _, i := range g.source {
-		if _, ok := find(s.list, left[i].UID); ok {
+		if s.list.has(left[i].UID) {
 			ours = append(ours, i)
 		}
 	}
@@ -277,7 +287,7 @@ func (s *settling) conclude(ctx context.Context) error {
 			// melted with its twin by the server.
 			runs = append(runs, journal.Run{Source: c.UID, Count: 1, Outcome: journal.Copied})
 		case c.claim == doubted:
-			if _, there := find(s.list, c.UID); there {
+			if s.list.has(c.UID) {
 				again = append(again, remember(c.Message, c.Header))
 			}
 		}

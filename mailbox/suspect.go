@@ -103,15 +103,20 @@ func (d *delta) limited(ctx context.Context, l *load) {
 // else on its way, and what is given up. A message is to blame only where others
 // of the account got through: a server that takes nothing at all has another
 // trouble.
-func (d *delta) sorted(todo []Message) (plain []Message, apart [][]Message) {
-	var beside, alone []Message
-	for _, m := range todo {
-		s, suspected := d.suspected[m.UID]
+func (d *delta) sorted(todo []imap.UID) (plain []imap.UID, apart [][]imap.UID) {
+	if len(d.suspected) == 0 {
+		return todo, nil
+	}
+	var beside, alone []imap.UID
+	for _, uid := range todo {
+		s, suspected := d.suspected[uid]
 		switch {
 		case s.read >= strikes && d.passed.Load():
+			m, _ := d.list.find(uid)
 			d.gone, d.silent = append(d.gone, m.UID), append(d.silent, m.UID)
 			d.name(m, "the source closes the connection whenever it is fetched", "the message is in doubt; repair it at the old server, then run mxmove sync again")
 		case s.written >= strikes && d.passed.Load():
+			m, _ := d.list.find(uid)
 			why := "the target closes the connection whenever it is sent"
 			if s.answer != "" {
 				why = "the target takes it neither with others nor alone: " + s.answer
@@ -119,19 +124,19 @@ func (d *delta) sorted(todo []Message) (plain []Message, apart [][]Message) {
 			d.unkept = append(d.unkept, refusal{m, why})
 			d.name(m, why, "hand the file to its owner, or run mxmove sync --recopy-missing later")
 		case suspected && s.lost < narrow && d.ends.target.Caps().Has("MULTIAPPEND"):
-			beside = append(beside, m)
+			beside = append(beside, uid)
 		case suspected:
-			alone = append(alone, m)
+			alone = append(alone, uid)
 		default:
-			plain = append(plain, m)
+			plain = append(plain, uid)
 		}
 	}
-	for _, ms := range batches(beside) {
-		apart = slices.AppendSeq(apart, slices.Chunk(ms, commandMessages))
+	for _, uids := range d.batches(beside) {
+		apart = slices.AppendSeq(apart, slices.Chunk(uids, commandMessages))
 	}
 	// The worst last: what others do is known before it ends the connection.
-	slices.SortStableFunc(alone, func(a, b Message) int {
-		return cmp.Compare(d.suspected[a.UID].strikes(), d.suspected[b.UID].strikes())
+	slices.SortStableFunc(alone, func(a, b imap.UID) int {
+		return cmp.Compare(d.suspected[a].strikes(), d.suspected[b].strikes())
 	})
 	return plain, slices.AppendSeq(apart, slices.Chunk(alone, 1))
 }

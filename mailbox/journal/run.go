@@ -167,7 +167,8 @@ func (p *Page) Replace(ctx context.Context, runs Runs) error {
 	return nil
 }
 
-// addRuns writes runs. One that goes on where a row ends lengthens that row.
+// addRuns writes runs. One that goes on where the row before it ends lengthens
+// that row; it is found by the key, since a mailbox may have very many rows.
 func (p *Page) addRuns(ctx context.Context, tx *sql.Tx, runs []Run) error {
 	old, new := p.sides()
 	for _, r := range runs {
@@ -179,6 +180,8 @@ func (p *Page) addRuns(ctx context.Context, tx *sql.Tx, runs []Run) error {
 			res, err := tx.ExecContext(ctx, `UPDATE copy_run SET messages = messages + $1
 				WHERE pair = $2 AND old_validity = $3 AND new_validity = $4 AND outcome = $5
 				AND old_uid <> 0 AND new_uid <> 0
+				AND old_uid = (SELECT MAX(old_uid) FROM copy_run
+					WHERE pair = $2 AND old_validity = $3 AND new_validity = $4 AND old_uid < $6)
 				AND old_uid + messages = $6 AND new_uid + messages = $7`,
 				r.Count, p.pair, old, new, r.Outcome, a, b)
 			if err != nil {
