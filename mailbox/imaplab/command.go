@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,12 @@ func (c *conn) next() error {
 	if wait > 0 {
 		time.Sleep(wait)
 	}
+	if noise(answer) {
+		if err := c.writeLines(answer); err != nil {
+			return err
+		}
+		answer = nil
+	}
 	refusal := c.refuses(verb, args)
 	switch {
 	case c.sess != nil && c.sess.over():
@@ -77,6 +84,13 @@ func (c *conn) next() error {
 		return err
 	}
 	return c.reply("%s %s", tag, refusal)
+}
+
+// noise reports whether lines end no command: they come before it is done.
+func noise(lines []string) bool {
+	return !slices.ContainsFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "TAG ") || strings.HasPrefix(line, "* BYE")
+	})
 }
 
 // given answers a command as the test says.

@@ -19,8 +19,9 @@ type Faults struct {
 
 	// Answer may give the whole answer to a command, line by line, in the
 	// place of what the server would do: "TAG" at the beginning of a line is
-	// the command's tag. Nil, or no lines: the command is done. An APPEND is
-	// read to its end before. It must be safe for concurrent use.
+	// the command's tag. Lines without any come before what the server does.
+	// Nil, or no lines: the command is done as usual. An APPEND is read to its
+	// end before. It must be safe for concurrent use.
 	Answer func(Command) []string
 }
 

@@ -22,6 +22,9 @@ func TestFingerprintSame(t *testing.T) {
 		"white space":    "Message-ID:<a@b>  \r\nSubject:  one  two\r\nFrom : x@y\r\n",
 		"line ends":      "Message-ID: <a@b>\nSubject: one two\nFrom: x@y\n",
 		"empty fields":   "Cc:\r\nMessage-ID: <a@b>\r\nSubject: one two\r\nFrom: x@y\r\n",
+		"another ID":     "Message-ID: <new@x>\r\nSubject: one two\r\nFrom: x@y\r\nX-MS-Exchange-Parent-Message-Id: <a@b>\r\n",
+		"encoded":        "Message-ID: <a@b>\r\nSubject: =?utf-8?q?one?=\r\n =?us-ascii?B?IHR3bw==?=\r\nFrom: \"x\"@y\r\n",
+		"NULs":           "Message-ID: <a@b>\r\nSub\x00ject: one\x00 two\r\nFrom: x@y\r\n\x00\r\nTo: q\r\n",
 		"other fields":   "Received: by z\r\nMessage-ID: <a@b>\r\nSubject: one two\r\nFrom: x@y\r\n",
 		"behind the end": "Message-ID: <a@b>\r\nSubject: one two\r\nFrom: x@y\r\n\r\nTo: q\r\n",
 	} {
@@ -39,7 +42,7 @@ func TestFingerprintDiffers(t *testing.T) {
 	seen := make(map[wire.Digest]string)
 	for _, header := range []string{
 		"", "Subject: a\r\n", "Subject: A\r\n", "Subject: ab\r\n", "Subject: a b\r\n", "From: a\r\n", "To: a\r\n", "Cc: a\r\n", "Date: a\r\n",
-		"Subject: a\r\nSubject: a\r\n", "Message-ID: a\r\n", "X-MS-Exchange-Parent-Message-Id: a\r\n",
+		"Subject: a\r\nSubject: a\r\n", "Message-ID: a\r\n", "Message-ID: a\r\nX-MS-Exchange-Parent-Message-Id: b\r\n",
 	} {
 		d := wire.Fingerprint([]byte(header))
 		if before, double := seen[d]; double {

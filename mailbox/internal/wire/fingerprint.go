@@ -30,6 +30,13 @@ func Fingerprint(header []byte) Digest {
 			fields = append(fields, field{name, value})
 		}
 	}
+	// Exchange gives some messages another Message-ID and keeps the first one.
+	const id, first = "message-id", "x-ms-exchange-parent-message-id"
+	if i := slices.IndexFunc(fields, func(f field) bool { return f.name == first }); i >= 0 {
+		kept := field{id, fields[i].value}
+		fields = slices.DeleteFunc(fields, func(f field) bool { return f.name == id || f.name == first })
+		fields = append(fields, kept)
+	}
 	slices.SortStableFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	h := sha256.New()
 	for _, f := range fields {
