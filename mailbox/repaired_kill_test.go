@@ -36,3 +36,38 @@ func TestRepairKilledAtAnyCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestRepairCutAtAnyOctet cuts the line at its nth octet, while it is found out
+// what the target takes. The run goes on by itself.
+func TestRepairCutAtAnyOctet(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"multiappend", "synchronising", "without uidplus"} {
+		habit := habits[name]
+		habit.RefuseAppend = strict
+		for _, c := range lines() {
+			if c.side == "source" {
+				continue
+			}
+			t.Run(name+" "+c.String(), func(t *testing.T) {
+				t.Parallel()
+				as, want := faulty()
+				begin := func() *lab {
+					l := start(t, imaplab.Options{}, habit)
+					deliver(t, l.from, "INBOX", append(as, letters(0, 3)...)...)
+					return l
+				}
+				for _, n := range tortured(measure(begin())[c.side+" "+c.way], 2, t.Name()) {
+					l := begin()
+					c.cut(l, int64(n))
+					l.copy()
+					wanted(t, l.to, append(want, letters(0, 3)...))
+					originals(t, l, as[:repaired])
+					again(t, l, 0)
+					if t.Failed() {
+						t.Fatalf("cut behind octet %d", n)
+					}
+				}
+			})
+		}
+	}
+}
