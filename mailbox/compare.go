@@ -24,6 +24,8 @@ type comparison struct {
 	target  []candidate
 	partner map[int]int // target place by source place
 	hashes  map[int]verdict
+
+	sourceTitles, targetTitles map[int]Title // of what is not simply on both sides, where somebody listens
 }
 
 // A half is one source mailbox of a comparison.
@@ -68,6 +70,9 @@ func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []
 		return err
 	}
 	if err := c.hash(ctx); err != nil {
+		return err
+	}
+	if err := c.titles(ctx); err != nil {
 		return err
 	}
 	c.judge()

@@ -24,7 +24,7 @@ func (c *comparison) judge() {
 	for t, m := range c.target {
 		if !taken[t] {
 			first.balance.Extra++
-			c.mark(first.pair.Target, '-', "extra", m.Message)
+			c.mark(first.pair.Target, '-', "extra", m.Message, c.targetTitles[t])
 		}
 	}
 }
@@ -36,24 +36,24 @@ func (c *comparison) count(i int, m candidate, found bool) {
 	if !found {
 		state, sign, n := c.absent(i, m)
 		*n++
-		c.mark(h.pair.Source, sign, state, m.Message)
+		c.mark(h.pair.Source, sign, state, m.Message, c.sourceTitles[i])
 		return
 	}
 	switch c.hashes[i] {
 	case unreadable:
 		b.Doubt++
-		c.mark(h.pair.Source, '?', "doubt", m.Message)
+		c.mark(h.pair.Source, '?', "doubt", m.Message, c.sourceTitles[i])
 		return
 	case different:
 		b.Differs++
-		c.mark(h.pair.Source, '!', "differs", m.Message)
+		c.mark(h.pair.Source, '!', "differs", m.Message, c.sourceTitles[i])
 	default:
 		state := c.reason(h, m)
 		if c.repaired(i, m) {
 			b.Repaired++
 			state = "repaired"
 		}
-		c.mark(h.pair.Source, '=', state, m.Message)
+		c.mark(h.pair.Source, '=', state, m.Message, c.sourceTitles[i])
 	}
 	if c.reason(h, m) == string(journal.Copied) {
 		b.Copied++

@@ -73,8 +73,14 @@ func (a *app) printMark(m mailbox.Mark) {
 	if !m.Message.InternalDate.IsZero() {
 		date = m.Message.InternalDate.Format("2006-01-02 15:04:05 -0700")
 	}
-	fmt.Fprintf(a.term.out, "%c %s %s uid %d, %s, %s, %s\n", m.Sign, clean(m.Account), clean(m.Mailbox), m.Message.UID,
+	line := fmt.Sprintf("%c %s %s uid %d, %s, %s, %s", m.Sign, clean(m.Account), clean(m.Mailbox), m.Message.UID,
 		size(m.Message.Size), date, m.State)
+	for _, f := range []struct{ name, value string }{{"From", m.Title.From}, {"Date", m.Title.Date}, {"Subject", m.Title.Subject}} {
+		if f.value != "" {
+			line += "; " + f.name + ": " + clean(f.value)
+		}
+	}
+	fmt.Fprintln(a.term.out, line)
 }
 
 func (a *app) printBalance(b mailbox.Balance) {
