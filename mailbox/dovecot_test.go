@@ -23,7 +23,7 @@ type dovecot struct{ addr string }
 
 // newDovecot starts a Dovecot with some further settings, or skips where none
 // is installed.
-func newDovecot(t *testing.T, name, separator, location string, settings ...string) dovecot {
+func newDovecot(t testing.TB, name, separator, location string, settings ...string) dovecot {
 	t.Helper()
 	program, err := exec.LookPath("dovecot")
 	if err != nil && os.Getenv("MXMOVE_TEST_REAL") != "" {
@@ -65,7 +65,7 @@ func (d dovecot) side(user string) mailbox.Side {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -75,7 +75,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func await(t *testing.T, addr, log string) {
+func await(t testing.TB, addr, log string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -97,7 +97,7 @@ func await(t *testing.T, addr, log string) {
 
 // dovecotConfig is for whoever runs the test: as root, mail processes run as
 // the user that the system has for mail; otherwise all runs as ourselves.
-func dovecotConfig(t *testing.T, dir, name, separator, location string, port int) string {
+func dovecotConfig(t testing.TB, dir, name, separator, location string, port int) string {
 	t.Helper()
 	owner, own := "mail", ""
 	me, err := user.Current()
