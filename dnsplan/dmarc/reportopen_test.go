@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -233,7 +234,7 @@ func FuzzReadReport(f *testing.F) {
 	}
 	limits := dmarc.Limits{Out: 1 << 20, Rows: 1000}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		n := 0
+		n, before := 0, allocated()
 		r, err := dmarc.ReadReport(bytes.NewReader(doc), limits, func(_ *dmarc.Report, row dmarc.Row) error {
 			n++
 			if !row.Source.IsValid() || row.Source.Zone() != "" || row.Count <= 0 || len(row.Signatures) > 32 || len(row.Overrides) > 32 {
@@ -244,6 +245,10 @@ func FuzzReadReport(f *testing.F) {
 			row.Chief()
 			return nil
 		})
+		// A row is taken apart again above, which costs more than reading it.
+		if used, most := allocated()-before, uint64(1<<20+n*64<<10); used > most {
+			t.Errorf("%d octets with %d rows took %d octets of memory, want %d at most", len(doc), n, used, most)
+		}
 		if n != r.Rows || n > limits.Rows || len(r.Notes) > 16 {
 			t.Errorf("%d rows were given and %d counted, %d notes", n, r.Rows, len(r.Notes))
 		}
@@ -270,7 +275,7 @@ func FuzzDocuments(f *testing.F) {
 	}
 	limits := dmarc.Limits{In: 1 << 20, Mail: 1 << 20, Out: 1 << 20}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		n, read := 0, int64(0)
+		n, read, before := 0, int64(0), allocated()
 		for doc, err := range dmarc.Documents(bytes.NewReader(file), limits) {
 			n++
 			if err != nil {
@@ -279,8 +284,20 @@ func FuzzDocuments(f *testing.F) {
 			octets, _ := io.Copy(io.Discard, doc.Body)
 			read += octets
 		}
+		// The message and the archive are held whole, and decoded once.
+		if used := allocated() - before; used > 24<<20 {
+			t.Errorf("%d octets took %d octets of memory, want %d at most", len(file), used, 24<<20)
+		}
 		if n == 0 || n > 2000 || read > limits.Out {
 			t.Errorf("%d documents with %d octets, of at most %d", n, read, limits.Out)
 		}
 	})
+}
+
+// allocated returns the octets that were ever allocated: what a parser may be
+// made to take shows in the difference.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }

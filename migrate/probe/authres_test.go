@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"fmt"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -78,7 +79,11 @@ func FuzzParseAuthResults(f *testing.F) {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
+		before := allocated()
 		a := probe.ParseAuthResults(value)
+		if used := allocated() - before; used > 2<<20 {
+			t.Errorf("%d octets took %d octets of memory, want %d at most", len(value), used, 2<<20)
+		}
 		if len(a.Results) > 64 {
 			t.Errorf("%d results", len(a.Results))
 		}
@@ -89,4 +94,12 @@ func FuzzParseAuthResults(f *testing.F) {
 			r.Domain()
 		}
 	})
+}
+
+// allocated returns the octets that were ever allocated: what a parser may be
+// made to take shows in the difference.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }

@@ -130,8 +130,11 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, msg []byte, mailFrom, helo string) {
 		env := from("192.0.2.25", mailFrom)
 		env.Helo = helo
-		asked := 0
+		asked, before := 0, allocated()
 		v, err := probe.Judge(t.Context(), msg, env, counted{dns, &asked}, probe.JudgeOptions{Now: time.Unix(1764000000, 0), OldSelectors: []string{"x"}})
+		if used, most := allocated()-before, uint64(16<<20+64*len(msg)); used > most {
+			t.Errorf("%d octets took %d octets of memory, want %d at most", len(msg), used, most)
+		}
 		if asked > 400 {
 			t.Errorf("asked %d times", asked)
 		}
