@@ -122,18 +122,27 @@ func window(caps imapconn.Caps) (full, low int) {
 	return 256, 128
 }
 
+// writer returns a writer over the convoy's connection to the target.
+func (v *convoy) writer() *writer {
+	caps := v.ends.target.Caps()
+	w := &writer{convoy: v, live: make(map[*load]bool), lane: lane.NewWriter(v.ends.target.Raw(), caps)}
+	w.full, w.low = window(caps)
+	return w
+}
+
+// end gives up what was not sent to its end.
+func (w *writer) end() {
+	for l := range w.live {
+		l.drop()
+	}
+}
+
 // writeAll sends what the reader brings. It never waits for the reader while
 // an answer is due: the reader may be waiting for the room in memory that only
 // the answer gives back.
 func (v *convoy) writeAll(ctx context.Context, loads <-chan *load) error {
-	caps := v.ends.target.Caps()
-	w := &writer{convoy: v, live: make(map[*load]bool), lane: lane.NewWriter(v.ends.target.Raw(), caps)}
-	w.full, w.low = window(caps)
-	defer func() {
-		for l := range w.live {
-			l.drop()
-		}
-	}()
+	w := v.writer()
+	defer w.end()
 	for {
 		l, more := w.next(loads)
 		if l != nil {

@@ -24,12 +24,13 @@ import (
 type refusal struct {
 	message Message
 	reason  string
+	err     error // what the target said; nil: there is no use in sending it again
 }
 
 // refuse keeps a message that the target does not take as a file, and notes
 // it. One that streams through is fetched again for it, later.
 func (w *writer) refuse(ctx context.Context, l *load, place int, reason error) error {
-	r := refusal{l.messages[place], clean(reason.Error())}
+	r := refusal{l.messages[place], clean(reason.Error()), reason}
 	if l.stream != nil {
 		l.d.unkept = append(l.d.unkept, r)
 		return nil
@@ -37,24 +38,6 @@ func (w *writer) refuse(ctx context.Context, l *load, place int, reason error) e
 	octets := l.origin(place).octets
 	r.message.Size = int64(len(octets))
 	return l.d.keep(ctx, r, bytes.NewReader(octets))
-}
-
-// keepStreamed fetches refused large messages once more, into their files.
-func (d *delta) keepStreamed(ctx context.Context) error {
-	for _, r := range d.unkept {
-		source, err := d.atSource(ctx)
-		if err != nil {
-			return err
-		}
-		err = source.Bodies(ctx, []imap.UID{r.message.UID}, func(_ imap.UID, _ int64, body io.Reader) error {
-			return d.keep(ctx, r, body)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	d.unkept = nil
-	return nil
 }
 
 // keep writes a refused message into its file, then into the journal, then

@@ -55,7 +55,7 @@ func (v *convoy) send(ctx context.Context) error {
 	if writeErr != nil && !early(writeErr) {
 		return writeErr
 	}
-	if err := v.each(func(d *delta) error { return d.keepStreamed(ctx) }); err != nil {
+	if err := v.each(func(d *delta) error { return v.keepStreamed(ctx, d) }); err != nil {
 		return err
 	}
 	return writeErr

@@ -121,7 +121,7 @@ func (d *delta) sorted(todo []imap.UID) (plain []imap.UID, apart [][]imap.UID) {
 			if s.answer != "" {
 				why = "the target takes it neither with others nor alone: " + s.answer
 			}
-			d.unkept = append(d.unkept, refusal{m, why})
+			d.unkept = append(d.unkept, refusal{m, why, nil})
 			d.name(m, why, "hand the file to its owner, or run mxmove sync --recopy-missing later")
 		case suspected && s.lost < narrow && d.ends.target.Caps().Has("MULTIAPPEND"):
 			beside = append(beside, uid)

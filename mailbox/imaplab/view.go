@@ -198,6 +198,7 @@ func (h hit) fetch(w *imapserver.FetchResponseWriter, o *imap.FetchOptions) erro
 			err = cerr
 		}
 		if err != nil {
+			_ = w.Close() // or imapserver waits for itself for ever
 			return err
 		}
 	}
