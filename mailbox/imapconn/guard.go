@@ -130,7 +130,9 @@ func saslLine(line string) bool {
 	})
 }
 
-// literalAtEnd reads "{n}" or "{n+}" at the end of a line of ours.
+// literalAtEnd reads "{n}" or "{n+}" at the end of a line of ours. A number in
+// another form than ours, such as {00}, may be read in two ways: what follows
+// it has to be a command that may leave.
 func literalAtEnd(line string) (size int64, ok bool) {
 	open := strings.LastIndexByte(line, '{')
 	if open < 0 || !strings.HasSuffix(line, "}") {
@@ -138,7 +140,7 @@ func literalAtEnd(line string) (size int64, ok bool) {
 	}
 	digits := strings.TrimSuffix(line[open+1:len(line)-1], "+")
 	size, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || size < 0 {
+	if err != nil || size < 0 || digits != strconv.FormatInt(size, 10) {
 		return 0, false
 	}
 	return size, true

@@ -19,6 +19,8 @@ func FuzzGuard(f *testing.F) {
 	f.Add([]byte("A1 UID FETCH 1 (BODY[])\r\n"), 5)
 	f.Add([]byte("A1  DELETE x\r\n"), 0)
 	f.Add([]byte(" NOOP\r\n"), 0)
+	f.Add([]byte("0 LOGIN {0}\n{00}\n000 00000\n"), 16)
+	f.Add([]byte("0 LOGIN {0}\r\n{+5}\r\n0 DELETE x\r\n"), 16)
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
 		var out bytes.Buffer
 		g := &guard{w: &out}
@@ -38,7 +40,7 @@ func FuzzGuard(f *testing.F) {
 				t.Fatalf("%q left", line)
 			}
 			size := 0
-			if m := regexp.MustCompile(`\{(\d+)\+?\}$`).FindStringSubmatch(command); m != nil {
+			if m := regexp.MustCompile(`\{(0|[1-9]\d*)\+?\}$`).FindStringSubmatch(command); m != nil {
 				size, _ = strconv.Atoi(m[1])
 			}
 			within = size > 0 || bytes.HasSuffix([]byte(command), []byte("{0}")) || bytes.HasSuffix([]byte(command), []byte("{0+}"))
