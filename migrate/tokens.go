@@ -40,18 +40,15 @@ const (
 )
 
 // wallet holds the tokens of both sides. All connections of a Move share it.
+// What is had in the same way is had once: of two that renew the same refresh
+// token one would be left with an old one.
 type wallet struct {
-	mu    sync.Mutex
-	sides map[walletKey]*purse
+	mu     sync.Mutex
+	purses map[string]*purse
 }
 
-type walletKey struct {
-	oauth *config.OAuth // of the source or the target
-	use   use
-}
-
-// A purse is the tokens of one side for one use, and the password cells that
-// hold the tokens where each account has its own.
+// A purse is what one grant gives, and the password cells that hold the tokens
+// where each account has its own.
 type purse struct {
 	tokens *oauth.Tokens
 
@@ -63,27 +60,9 @@ type purse struct {
 // bearer returns the account of a user whose logins are by token. cell is the
 // account's password cell.
 func (m *Move) bearer(o *config.OAuth, u use, user string, cell config.Secret) (*oauth.Account, error) {
-	m.wallet.mu.Lock()
-	defer m.wallet.mu.Unlock()
-	p := m.wallet.sides[walletKey{o, u}]
-	if p == nil {
-		p = &purse{cells: make(map[string]config.Secret), asked: make(map[string]bool)}
-		grant, err := m.grant(o, u, p)
-		if err != nil {
-			return nil, err
-		}
-		options, err := m.tokenOptions()
-		if err != nil {
-			return nil, err
-		}
-		p.tokens, err = oauth.New(grant, options)
-		if err != nil {
-			return nil, &config.Error{File: m.Config.File, Text: "oauth: " + err.Error(), Fix: "mxmove handout admin says what to fill in", Err: err}
-		}
-		if m.wallet.sides == nil {
-			m.wallet.sides = make(map[walletKey]*purse)
-		}
-		m.wallet.sides[walletKey{o, u}] = p
+	p, err := m.purse(o, u)
+	if err != nil {
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,15 +70,48 @@ func (m *Move) bearer(o *config.OAuth, u use, user string, cell config.Secret) (
 	return p.tokens.Account(user), nil
 }
 
-// grant says how the tokens of one side are had.
-func (m *Move) grant(o *config.OAuth, u use, p *purse) (oauth.Grant, error) {
-	g := oauth.Grant{
-		Kind: oauth.Kind(o.Kind), ClientID: o.ClientID, TokenURL: o.TokenURL, DeviceURL: o.DeviceURL, Scopes: o.Scopes,
+// purse returns what gives tokens for one side and use.
+func (m *Move) purse(o *config.OAuth, u use) (*purse, error) {
+	g := m.grant(o, u)
+	key := strings.Join([]string{string(g.Kind), g.TokenURL, g.ClientID, o.Secret.String(), strings.Join(g.Scopes, " ")}, "\x00")
+	if g.Kind == oauth.Fixed {
+		key = fmt.Sprintf("%s of %t", key, o == m.Config.Target.OAuth)
 	}
+	m.wallet.mu.Lock()
+	defer m.wallet.mu.Unlock()
+	if p := m.wallet.purses[key]; p != nil {
+		return p, nil
+	}
+	p := &purse{cells: make(map[string]config.Secret), asked: make(map[string]bool)}
 	if g.Kind == oauth.Fixed {
 		g.Shared = !o.Secret.IsZero()
 		g.Ask = func(_ context.Context, user string) (string, error) { return m.given(o, p, user) }
-		return g, nil
+	} else if !o.Secret.IsZero() {
+		text, err := m.secret(o.Secret)
+		if err != nil {
+			return nil, fmt.Errorf("secret of oauth: %w", err)
+		}
+		g.Secret = text
+	}
+	options, err := m.tokenOptions()
+	if err != nil {
+		return nil, err
+	}
+	p.tokens, err = oauth.New(g, options)
+	if err != nil {
+		return nil, &config.Error{File: m.Config.File, Text: err.Error(), Fix: "mxmove handout admin says what to fill in", Err: err}
+	}
+	if m.wallet.purses == nil {
+		m.wallet.purses = make(map[string]*purse)
+	}
+	m.wallet.purses[key] = p
+	return p, nil
+}
+
+// grant says how the tokens of one side are had, without the secret.
+func (m *Move) grant(o *config.OAuth, u use) oauth.Grant {
+	g := oauth.Grant{
+		Kind: oauth.Kind(o.Kind), ClientID: o.ClientID, TokenURL: o.TokenURL, DeviceURL: o.DeviceURL, Scopes: o.Scopes,
 	}
 	if o.Tenant != "" {
 		g.TokenURL = microsoftLogin + o.Tenant + "/oauth2/v2.0/token"
@@ -111,15 +123,7 @@ func (m *Move) grant(o *config.OAuth, u use, p *purse) (oauth.Grant, error) {
 	if g.Scopes == nil {
 		g.Scopes = usualScopes(g, o == m.Config.Target.OAuth, u)
 	}
-	if o.Secret.IsZero() {
-		return g, nil
-	}
-	text, err := m.secret(o.Secret)
-	if err != nil {
-		return g, fmt.Errorf("secret of oauth: %w", err)
-	}
-	g.Secret = text
-	return g, nil
+	return g
 }
 
 // usualScopes are what opens mailboxes at the two providers. Of another token

@@ -14,13 +14,27 @@ import (
 	"time"
 )
 
-// issue gives a token for a user, or for all. The caller holds mu.
-func (s *TokenServer) issue(w http.ResponseWriter, user string, refresh bool) {
+// Token makes an access token for a user without a question, for all with an
+// empty name.
+func (s *TokenServer) Token(user string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.token(user)
+}
+
+// token makes an access token. The caller holds mu.
+func (s *TokenServer) token(user string) string {
 	token := rand.Text() + "-._~" + rand.Text()
 	if s.o.Claims != nil {
 		token = readable(s.o.Claims(user))
 	}
 	s.tokens[token] = grantedToken{user: user, until: time.Now().Add(s.o.Life)}
+	return token
+}
+
+// issue answers with a token for a user, or for all. The caller holds mu.
+func (s *TokenServer) issue(w http.ResponseWriter, user string, refresh bool) {
+	token := s.token(user)
 	doc := map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(s.o.Life / time.Second)}
 	if refresh {
 		again := rand.Text()

@@ -40,11 +40,15 @@ func (t *Tokens) device(ctx context.Context, l *line, user string, e *entry) (go
 	if e.refresh == "" {
 		e.refresh = t.recall(user)
 	}
-	if e.refresh != "" {
+	for e.refresh != "" {
 		g, err := t.renew(ctx, l, user, e)
 		refusal, ok := errors.AsType[*Error](err)
 		if err == nil || !ok || refusal.Code != "invalid_grant" && refusal.Code != "interaction_required" {
 			return g, err
+		}
+		if other := t.recall(user); other != "" && other != e.refresh {
+			e.refresh = other // another process has renewed it meanwhile
+			continue
 		}
 		// Revoked, or not used for too long. Whoever can be asked signs in
 		// again; else the refusal is the cause that counts.

@@ -245,3 +245,27 @@ func TestStoreThatIsSpoilt(t *testing.T) {
 		}
 	})
 }
+
+// TestTwoProcesses: a server that takes each refresh token once does not part
+// two runs that share a directory.
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := imaplab.NewTokens(known())
+		p := &person{s: s, after: time.Second, agree: true}
+		defer p.wg.Wait()
+		o := oauth.Options{Show: p.show, Store: new(store)}
+		one := tokens(t, oauth.Device, s, o)
+		get(t, one, "anna")
+		two := tokens(t, oauth.Device, s, o)
+		get(t, two, "anna") // renews what one has in memory
+		for range 3 {
+			time.Sleep(time.Hour)
+			get(t, one, "anna")
+			get(t, two, "anna")
+		}
+		if n := len(p.invitations()); n != 1 {
+			t.Errorf("%d invitations, want 1", n)
+		}
+	})
+}
