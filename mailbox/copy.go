@@ -321,6 +321,9 @@ func (w *writer) append(ctx context.Context, l *load, places []int) error {
 	w.flights = append(w.flights, flight{l, places})
 	if err := w.lane.Append(ctx, l.d.pair.TargetWire, items); err != nil {
 		w.lost(ctx)
+		// Where it was the source that broke, the target waits for the rest of
+		// a literal, and would take whatever is asked of it for that.
+		_ = w.ends.target.Close() // nobody could act on it
 		return fmt.Errorf("append %s uid %d: %w", clean(l.d.pair.Target), l.messages[places[0]].UID, err)
 	}
 	if l.stream != nil {

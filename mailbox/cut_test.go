@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -98,6 +99,33 @@ func (l *lab) renew(t *testing.T, n int) {
 	l.from, l.to = l.source.Account("anna", "a"), l.target.Account("anna", "b")
 	l.account.Name = fmt.Sprintf("anna%d@example.org", n)
 	l.furnish(t)
+}
+
+// TestCutInALargeMessage cuts the lines while a message passes that is never
+// whole in memory.
+func TestCutInALargeMessage(t *testing.T) {
+	t.Parallel()
+	large := letter(1)
+	large.Body = append(large.Body, bytes.Repeat([]byte("a line of a large message, with its end\r\n"), 9<<20/41)...)
+	for _, name := range []string{"multiappend", "without uidplus", "synchronising"} {
+		for _, c := range lines() {
+			if c.side+c.way != "sourceout" && c.side+c.way != "targetin" {
+				continue
+			}
+			t.Run(name+" "+c.String(), func(t *testing.T) {
+				t.Parallel()
+				l := start(t, imaplab.Options{}, habits[name])
+				l.options.Connections = 1
+				const places = 40
+				for _, n := range tortured(places, 1, t.Name()) {
+					l.renew(t, n)
+					deliver(t, l.from, "INBOX", large)
+					c.cut(l, int64(n*len(large.Body)/places))
+					exact(t, l)
+				}
+			})
+		}
+	}
 }
 
 // TestCutAtAnyOctet cuts a line at its nth octet. The run goes on by itself,

@@ -287,31 +287,36 @@ func TestRunThatCannotNoteWhatItSent(t *testing.T) {
 // first look at it: the second one has to find it.
 func TestAppendThatIsStoredLate(t *testing.T) {
 	t.Parallel()
-	l := start(t, imaplab.Options{}, imaplab.Options{})
-	deliver(t, l.from, "INBOX", awkward()...)
-	l.options.Connections = 1
-	var mu sync.Mutex
-	cut, looks := false, 0
-	l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case c.Verb == "APPEND" && !cut:
-			cut = true
-			return imaplab.Cut
-		case c.Verb == "SELECT" && cut:
-			if looks++; looks == 2 {
-				for _, m := range awkward() {
-					_, _ = l.to.Deliver("INBOX", m)
+	for name, habit := range habits {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := start(t, imaplab.Options{}, habit)
+			deliver(t, l.from, "INBOX", awkward()...)
+			l.options.Connections = 1
+			var mu sync.Mutex
+			cut, looks := false, 0
+			l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case c.Verb == "APPEND" && !cut:
+					cut = true
+					return imaplab.Cut
+				case c.Verb == "SELECT" && cut:
+					if looks++; looks == 2 {
+						for _, m := range awkward() {
+							_, _ = l.to.Deliver("INBOX", m)
+						}
+					}
 				}
+				return imaplab.Pass
+			}})
+			res := l.copy()
+			same(t, l.from, "INBOX", l.to, "INBOX")
+			if got := res.Tally(); got.Copied != len(awkward()) || looks < 2 {
+				t.Errorf("tally = %+v after %d looks, want all copied", got, looks)
 			}
-		}
-		return imaplab.Pass
-	}})
-	res := l.copy()
-	same(t, l.from, "INBOX", l.to, "INBOX")
-	if got := res.Tally(); got.Copied != len(awkward()) || looks < 2 {
-		t.Errorf("tally = %+v after %d looks, want all copied", got, looks)
+		})
 	}
 }
 

@@ -71,6 +71,54 @@ func TestKilledAtAnyOperation(t *testing.T) {
 	}
 }
 
+// TestKilledOnTheWayBack does the same to a run that brings back what is new at
+// the target, as undo does.
+func TestKilledOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"multiappend", "without uidplus"} {
+		for _, d := range deaths {
+			t.Run(name+" "+d.String(), func(t *testing.T) {
+				t.Parallel()
+				l := start(t, habits[name], imaplab.Options{})
+				l.comeBack(t)
+				ops, done := l.live(t, 0, before)
+				if !done {
+					t.Fatal("an undisturbed run does not end well")
+				}
+				t.Logf("%d operations", ops)
+				for _, n := range tortured(ops, 1, t.Name()) {
+					if !t.Run(fmt.Sprint(n), func(t *testing.T) {
+						l.t = t
+						l.begin(t)
+						l.comeBack(t)
+						l.die(t, d, n, ops)
+						exact(t, l)
+					}) {
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// comeBack copies everything forth, lets new mail arrive at the target, and
+// turns the account round.
+func (l *lab) comeBack(t *testing.T) {
+	t.Helper()
+	if l.options.Reverse {
+		l.account = l.back()
+	}
+	l.options.Additions, l.options.Reverse = false, false
+	l.from.Create("INBOX.A", "")
+	deliver(t, l.from, "INBOX", append(letters(600, 620), awkward()...)...)
+	l.copy()
+	deliver(t, l.to, "INBOX", append(letters(700, 720), awkward()...)...)
+	deliver(t, l.to, "A", append(awkward(), letters(720, 740)...)...)
+	l.account = l.back()
+	l.options.Additions, l.options.Reverse = true, true
+}
+
 // begin gives both servers accounts as they were at first, and a new state.
 func (l *lab) begin(t *testing.T) {
 	t.Helper()

@@ -64,9 +64,10 @@ func exact(t *testing.T, l *lab) {
 	if got := res.Tally(); got.Missing+got.Doubt != 0 || got.Messages != want {
 		t.Errorf("tally = %+v, want %d messages, none missing or in doubt", got, want)
 	}
+	l.source.ResetCommands()
 	l.target.ResetCommands()
 	l.copy()
-	if a := appends(l.target); a != 0 {
+	if a := appends(l.source) + appends(l.target); a != 0 {
 		t.Errorf("a further run sent %d APPENDs", a)
 	}
 }
