@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -136,5 +137,17 @@ func targetText(p *provider.Provider) string {
 			"  imap: \"\"   # the provider's IMAP server, such as imaps://imap.provider.example:993\n" +
 			"  # smtp: smtps://smtp.provider.example:465   # where its users send mail, for the probes\n"
 	}
-	return fmt.Sprintf("# target: its servers are known, %s and %s\n", p.IMAP.Host, cmp.Or(p.SMTP.Host, "none for submission"))
+	known := fmt.Sprintf("its servers are known, %s and %s", p.IMAP.Host, cmp.Or(p.SMTP.Host, "none for submission"))
+	if !slices.Contains(p.IMAP.Login, "oauth") {
+		return "# target: " + known + "\n"
+	}
+	oauth := "oauth: {kind: client-credentials, tenant: \"\", client_id: \"\", secret: {env: CLIENT_SECRET}}"
+	if p.Name == "google" {
+		oauth = "oauth: {kind: service-account, secret: {file: service-account.json}}"
+	}
+	mark, why := "", "no passwords are taken there"
+	if len(p.IMAP.Login) > 1 {
+		mark, why = "# ", "in place of passwords"
+	}
+	return fmt.Sprintf("%starget:   # %s\n%s  %s   # %s; mxmove handout admin says what to fill in\n", mark, known, mark, oauth, why)
 }

@@ -69,7 +69,7 @@ func Text(kind Kind, m Move) (string, error) {
 
 var functions = template.FuncMap{
 	"join": func(items []string) string { return strings.Join(items, ", ") },
-	"unit": unit, "specifiers": specifiers, "shell": shell,
+	"unit": unit, "specifiers": specifiers, "shell": shell, "powershell": powershell,
 	"line": func(s string) string { return strings.Repeat("=", len(s)) },
 }
 
@@ -127,6 +127,12 @@ func (p page) Logins(way string) bool {
 		}
 	}
 	return false
+}
+
+// Tokens says whose steps give mxmove access by token: "microsoft", "google",
+// or "" where nothing is known of them.
+func (p page) Tokens() string {
+	return map[string]string{"microsoft365": "microsoft", "google": "google"}[p.Provider.Name]
 }
 
 // OldHost is the old server's name.

@@ -72,9 +72,21 @@ func bare(t *testing.T) handout.Move {
 	return handout.Move{Provider: p, Config: &config.Config{Domain: "example.org"}, Program: "mxmove", Dir: "/m"}
 }
 
+// tokened is a move to where no passwords are taken.
+func tokened(t *testing.T) handout.Move {
+	t.Helper()
+	m := bare(t)
+	var err error
+	if m.Provider, err = provider.Load("microsoft365"); err != nil {
+		t.Fatal(err)
+	}
+	m.Accounts = []config.Account{{TargetUser: "o'hara\u2019s@example.org", Address: "ohara@example.org"}}
+	return m
+}
+
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	for name, m := range map[string]handout.Move{"whole": whole(t), "bare": bare(t)} {
+	for name, m := range map[string]handout.Move{"whole": whole(t), "bare": bare(t), "tokened": tokened(t)} {
 		for _, kind := range handout.Kinds() {
 			t.Run(name+"_"+string(kind), func(t *testing.T) {
 				t.Parallel()
