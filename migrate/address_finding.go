@@ -80,6 +80,7 @@ func domainFindings(f AddressFacts, domain string) []finding.Finding {
 			found = append(found, finding.Finding{Severity: s, Code: code, Subject: domain, Text: text, Evidence: evidence, Fix: fix})
 		}
 	}
+	found = accountFindings(f, domain)
 	names, evidence := f.unnamed(domain)
 	add(finding.Warn, finding.AddressNotListed,
 		"the old server accepts "+addresses(len(names))+" that accounts.csv does not name: "+some(names),
@@ -105,6 +106,7 @@ func domainFindings(f AddressFacts, domain string) []finding.Finding {
 // unnamed lists what the old server accepts, accounts.csv does not name, and
 // the new MX is not known to accept.
 func (f AddressFacts) unnamed(domain string) (names, evidence []string) {
+	behind := f.behind()
 	for _, w := range f.wanted() {
 		if _, listed := f.Listed[w.address]; listed || mailDomain(w.address) != domain {
 			continue
@@ -115,6 +117,9 @@ func (f AddressFacts) unnamed(domain string) (names, evidence []string) {
 		}
 		if answer, _ := f.answer(w.address); answer == probe.Taken {
 			continue
+		}
+		if slices.ContainsFunc(behind, func(a inventory.Address) bool { return a.Address == w.address }) {
+			continue // told by itself: it is more than an address
 		}
 		names = append(names, w.address)
 		evidence = append(evidence, w.address+": "+strings.Join(w.because, ", "))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/inventory"
 	"github.com/mxmove/mxmove/migrate/probe"
@@ -24,6 +25,8 @@ const (
 type AddressFacts struct {
 	Domains   []string
 	Listed    map[string]string  // addresses and aliases of accounts.csv, to file:line
+	Rows      []config.Account   // of accounts.csv
+	Users     map[string]bool    // the logins at the old server that are copied, as addresses
 	Aliases   bool               // accounts.csv names aliases
 	Old       *inventory.Set     // what the old server accepts; nil: nobody has looked
 	Soundings map[string]Sounded // what the new MX says, by domain; nil: not asked

@@ -30,13 +30,17 @@ const maxLogs = 1000
 // addressFacts gathers the three sets: what the account list names, what the
 // old server accepts, and, if ask is set, what the new MX says to it.
 func (r *run) addressFacts(ctx context.Context, p *provider.Provider, ask bool) (AddressFacts, error) {
-	f := AddressFacts{Domains: r.domains(), Listed: make(map[string]string)}
+	f := AddressFacts{Domains: r.domains(), Listed: make(map[string]string), Users: make(map[string]bool)}
 	rows, err := config.LoadAccounts(r.Config.Accounts, r.Config.Domain)
 	if err != nil {
 		return f, err
 	}
+	f.Rows = rows
 	file := filepath.Base(r.Config.Accounts)
 	for _, row := range rows {
+		for _, user := range asAddresses(row, f.Domains) {
+			f.Users[user] = true
+		}
 		f.Aliases = f.Aliases || len(row.Aliases) > 0
 		for _, address := range append([]string{row.Address}, row.Aliases...) {
 			f.Listed[strings.ToLower(address)] = fmt.Sprintf("%s:%d", file, row.Line)
@@ -90,7 +94,7 @@ func (r *run) addressGates(ctx context.Context) ([]step.Result, error) {
 			return nil, err
 		}
 	}
-	return addressGate(f), nil
+	return append(accountGate(f), addressGate(f)...), nil
 }
 
 // sound asks the new exchangers of a domain, the most preferred first: the

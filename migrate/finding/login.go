@@ -11,4 +11,5 @@ const (
 	DelegationMissing      Code = "MX116" // a service account may not act for the users of the domain
 	TokenServerUnreachable Code = "MX117" // the token server cannot be reached, or has no time
 	SignInNeeded           Code = "MX118" // somebody has to sign in, and nobody can be asked
+	AccountUnknown         Code = "MX119" // accounts.csv names an account that the old server does not have
 )

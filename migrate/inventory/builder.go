@@ -44,9 +44,10 @@ func (b *builder) add(address string, kind Kind, to []string, source string, sys
 		b.addresses[address] = a
 	}
 	a.System = a.System && system
+	a.Stored = a.Stored || kind == Mailbox
 	// An alias is stronger than a mailbox of the same name: Postfix rewrites
 	// before it looks for the mailbox. A program is what people overlook.
-	if kind == Program || kind == Alias && a.Kind == Mailbox {
+	if kind == Program || kind == Alias && a.Kind != Program || kind == Mailbox && a.Kind == Relayed {
 		a.Kind = kind
 	}
 	for _, t := range to {

@@ -44,6 +44,7 @@ const (
 	Mailbox Kind = "mailbox" // mail is stored there
 	Alias   Kind = "alias"   // mail is passed on to other addresses
 	Program Kind = "program" // mail is handed to a program or appended to a file
+	Relayed Kind = "relayed" // mail is passed on to the server behind
 )
 
 // An Address is one that the old server is configured to accept.
@@ -53,6 +54,7 @@ type Address struct {
 	To      []string // where an alias leads, as it is written there
 	Sources []string // file:line, the evidence
 	System  bool     // named only by the system's own accounts and aliases, as daemon or nobody
+	Stored  bool     // a mailbox has this name, even where an alias takes what comes now
 }
 
 // An Observation is an address that the log shows as accepted.

@@ -111,6 +111,9 @@ func text(s *inventory.Set) string {
 		if a.System {
 			b.WriteString(" system")
 		}
+		if a.Stored && a.Kind != inventory.Mailbox {
+			b.WriteString(" with a mailbox")
+		}
 		b.WriteByte('\n')
 	}
 	for _, w := range s.CatchAll {

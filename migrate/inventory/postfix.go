@@ -229,7 +229,7 @@ func (p *postfix) rewritten(domain string, cs []class) {
 func (p *postfix) key(e pair, domain string, bare bool, kind Kind) {
 	name, of, whole := cutLast(e.key)
 	var l lead
-	if kind != Mailbox {
+	if kind == Alias {
 		l = p.follow(e.value)
 		if l.program {
 			kind = Program
@@ -253,25 +253,25 @@ func (p *postfix) accepted(domain string, c class, certain bool) {
 	case local:
 		p.localUsers(domain)
 	case mailbox, relayed:
-		parameter := "virtual_mailbox_maps"
+		parameter, kind := "virtual_mailbox_maps", Mailbox
 		if c == relayed {
-			parameter = "relay_recipient_maps"
+			parameter, kind = "relay_recipient_maps", Relayed
 		}
 		ts := p.lookup(parameter)
 		if len(ts) == 0 && certain && !p.asks() {
 			p.b.catchAll(domain, p.place(parameter)+": empty, so every recipient is taken")
 		}
-		p.recipients(domain, ts, certain)
+		p.recipients(domain, ts, kind, certain)
 	}
 }
 
-func (p *postfix) recipients(domain string, ts []table, certain bool) {
+func (p *postfix) recipients(domain string, ts []table, kind Kind, certain bool) {
 	for _, t := range ts {
 		if t.always && certain {
 			p.b.catchAll(domain, t.source)
 		}
 		for _, e := range t.pairs {
-			p.key(e, domain, false, Mailbox)
+			p.key(e, domain, false, kind)
 		}
 	}
 }
