@@ -79,10 +79,23 @@ func (e *BearerError) diagnose(f *finding.Finding) {
 // application, the very one that is so often mistaken.
 func (c *Claims) steps(user string) string {
 	app, object := guid(c.AppID, "<client id>"), guid(c.ObjectID, "<object id of the enterprise application>")
-	user = "'" + strings.ReplaceAll(user, "'", "''") + "'"
+	user = powershell(user)
 	return "in Exchange Online PowerShell: New-ServicePrincipal -AppId " + app + " -ObjectId " + object +
 		"; Add-MailboxPermission -Identity " + user + " -User " + object + " -AccessRights FullAccess" +
 		"; Set-CASMailbox -Identity " + user + " -ImapEnabled $true"
+}
+
+// powershell writes a word for PowerShell, which takes typographic quotation
+// marks for plain ones.
+func powershell(word string) string {
+	var b strings.Builder
+	for _, r := range word {
+		if strings.ContainsRune("'\u2018\u2019\u201a\u201b", r) {
+			b.WriteRune(r)
+		}
+		b.WriteRune(r)
+	}
+	return "'" + b.String() + "'"
 }
 
 // guid returns an identifier that may be pasted into a shell, or what to fill
