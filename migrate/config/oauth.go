@@ -106,9 +106,13 @@ func (r *reader) tokenServer(dst *string) field {
 		if !ok {
 			return
 		}
+		if strings.Contains(s, "@") {
+			r.fail(v.begin(), fmt.Sprintf("the URL in %q holds a user", v.key), "the client stands in client_id and secret")
+			return
+		}
 		u, err := url.Parse(s)
 		secure := err == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
-		if !secure || u.Host == "" || u.User != nil || u.Fragment != "" {
+		if !secure || u.Host == "" || u.Fragment != "" {
 			r.fail(v.begin(), fmt.Sprintf("%q cannot be %s", v.key, quote(s)), "write an address such as https://login.example.org/token")
 			return
 		}
