@@ -61,7 +61,7 @@ var oauthUsers = []string{"anna@example.org", "ben@example.org"}
 // startOAuth starts the servers and writes a move directory.
 func startOAuth(t *testing.T, kind string, life time.Duration) *oauthMove {
 	t.Helper()
-	key, file := serviceKey()
+	key, _ := serviceKey()
 	tokens, err := imaplab.StartTokens(imaplab.TokenOptions{
 		Life: life, Secret: map[string]string{"mover": "cl1ent-secret", "public": ""}, Key: &key.PublicKey, Email: "mover@project.example",
 	})
@@ -69,16 +69,22 @@ func startOAuth(t *testing.T, kind string, life time.Duration) *oauthMove {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tokens.Close() })
+	how := strings.ReplaceAll(oauthKinds[kind], "<TOKENS>", strings.TrimSuffix(tokens.URL(), "/token"))
+	return startOAuthAt(t, tokens, "both", how)
+}
+
+// startOAuthAt starts the mail servers for a token server. On "both" sides, or
+// at the "target" alone, how says how tokens are had; else a password is.
+func startOAuthAt(t *testing.T, tokens *imaplab.TokenServer, where, how string) *oauthMove {
+	t.Helper()
+	_, file := serviceKey()
 	m := &oauthMove{dir: t.TempDir(), tokens: tokens}
-	for _, s := range []**imaplab.Server{&m.source, &m.target} {
-		if *s, err = imaplab.Start(imaplab.Options{Bearer: tokens.Check, Hide: []imap.Cap{imap.AuthCap("PLAIN")}}); err != nil {
-			t.Fatal(err)
-		}
-		server := *s
-		t.Cleanup(func() { _ = server.Close() })
-		for _, user := range oauthUsers {
-			server.Account(user, "no password is right")
-		}
+	hide := []imap.Cap{imap.AuthCap("PLAIN")}
+	m.target = oauthServer(t, imaplab.Options{Bearer: tokens.Check, Hide: hide})
+	if where == "both" {
+		m.source = oauthServer(t, imaplab.Options{Bearer: tokens.Check, Hide: hide})
+	} else {
+		m.source = oauthServer(t, imaplab.Options{})
 	}
 	m.options = migrate.Options{
 		Secret: m.secret(file), Renew: m.secret(file),
@@ -87,12 +93,28 @@ func startOAuth(t *testing.T, kind string, life time.Duration) *oauthMove {
 			return nil
 		},
 	}
-	how := strings.ReplaceAll(oauthKinds[kind], "<TOKENS>", strings.TrimSuffix(tokens.URL(), "/token"))
-	text := fmt.Sprintf("domain: example.org\nprovider: google\nsource: {imap: \"imap://%s\", insecure: true, oauth: %s}\ntarget: {imap: \"imap://%s\", insecure: true, oauth: %s}\n"+
-		"accounts: accounts.csv\ndns: {resolver: 127.0.0.1:9, servers: [\"127.0.0.1:9\"]}\nsync: {connections: 1}\n", m.source.Addr(), how, m.target.Addr(), how)
-	m.write(t, "mxmove.yaml", text)
-	m.write(t, "accounts.csv", "source_user\n"+strings.Join(oauthUsers, "\n")+"\n")
+	source := ""
+	if where == "both" {
+		source = ", oauth: " + how
+	}
+	m.write(t, "mxmove.yaml", fmt.Sprintf("domain: example.org\nprovider: google\nsource: {imap: \"imap://%s\", insecure: true%s}\ntarget: {imap: \"imap://%s\", insecure: true, oauth: %s}\n"+
+		"accounts: accounts.csv\ndns: {resolver: 127.0.0.1:9, servers: [\"127.0.0.1:9\"]}\nsync: {connections: 1}\n", m.source.Addr(), source, m.target.Addr(), how))
+	m.write(t, "accounts.csv", "source_user,source_password\n"+strings.Join(oauthUsers, ",secret\n")+",secret\n")
 	return m
+}
+
+// oauthServer is a mail server with both accounts.
+func oauthServer(t *testing.T, o imaplab.Options) *imaplab.Server {
+	t.Helper()
+	s, err := imaplab.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	for _, user := range oauthUsers {
+		s.Account(user, "secret")
+	}
+	return s
 }
 
 func (m *oauthMove) write(t *testing.T, name, text string) {
@@ -105,6 +127,9 @@ func (m *oauthMove) write(t *testing.T, name, text string) {
 // secret is what the environment and the command give.
 func (m *oauthMove) secret(key string) func(config.Secret) (string, error) {
 	return func(s config.Secret) (string, error) {
+		if text, ok := s.Literal(); ok {
+			return text, nil
+		}
 		switch {
 		case s.Env == "CLIENT":
 			return "cl1ent-secret", nil
