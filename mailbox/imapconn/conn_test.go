@@ -19,7 +19,7 @@ import (
 // quick is a silence that a test can wait for, and that a busy machine does
 // not make by itself; step is well within it.
 const (
-	quick = time.Second
+	quick = 3 * time.Second
 	step  = quick / 10
 )
 
