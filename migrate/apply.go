@@ -156,6 +156,10 @@ func (r *run) moved(ctx context.Context, plan dnsplan.Plan, stage dnsplan.Stage)
 		l.names = append(l.names, s.Name)
 	}
 	views, err := r.look(ctx, p, l)
+	if errors.Is(err, resolver.ErrRefused) {
+		// The plan was made with the same right.
+		return nil, &LaterError{What: "nothing was changed, since a server refuses a transfer that it allowed for the plan: " + err.Error()}
+	}
 	if err != nil {
 		return nil, err
 	}

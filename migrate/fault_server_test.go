@@ -143,3 +143,46 @@ func (h *home) neverBegins(t *testing.T, p patient, done step.Phase, run func() 
 		p.mend(h)
 	}
 }
+
+// TestMigrateIsPatient lets a server be away when the switch is due: the run
+// tries again at the pace of the sweeps, and goes on when the server is back.
+func TestMigrateIsPatient(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, small)
+	h.edit(t, "mxmove.yaml", "sweep: 1s", "sweep: 90s")
+	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Prepared}); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.jump(time.Hour)
+	h.Secondary.Break(dnslab.Fault{Kind: dnslab.Refused})
+	clock := &lateClock{leap: h.clock, start: time.Now().UTC(), at: map[int]func(){3: h.Secondary.Mend}}
+	began := clock.Now()
+	h.o.Clock = clock
+	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Switching}); err != nil {
+		t.Fatal(err)
+	}
+	if waited := clock.Now().Sub(began); clock.waits < 3 || waited < 3*90*time.Second {
+		t.Errorf("tried again %d times within %s, want every 90 s until the server was back", clock.waits, waited)
+	}
+}
+
+// TestTransferRefusedForNow lets the server refuse the transfer that it allowed
+// for the plan: that is a matter of time, not of a right.
+func TestTransferRefusedForNow(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, small)
+	if _, err := h.open(t).Plan(t.Context(), migrate.PlanOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.DNS.Break(dnslab.Fault{Kind: dnslab.Refused, Type: dns.TypeAXFR})
+	if err := h.open(t).Prepare(t.Context(), ""); !temporary(err) {
+		t.Errorf("Prepare = %v, want a temporary failure", err)
+	}
+	if got := h.phase(t); got != step.Planned {
+		t.Errorf("the phase is %s, want planned", got)
+	}
+	h.DNS.Mend()
+	if err := h.open(t).Prepare(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/mxmove/mxmove/mailbox/imaplab"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/lab"
+	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -123,6 +124,12 @@ func TestUndoCarriesBackWhatComesDuringTheDrain(t *testing.T) {
 	clock := &lateClock{leap: h.clock, start: time.Now().UTC(), at: map[int]func(){}}
 	for _, n := range []int{1, 5, 10} {
 		clock.at[n] = func() {
+			lock, err := state.TakeLock(h.dir, "sync", time.Now())
+			if err != nil {
+				t.Errorf("during the wait: %v", err)
+			} else if err := lock.Close(); err != nil {
+				t.Error(err)
+			}
 			letter := fmt.Sprintf("Subject: late %d\r\nMessage-ID: <late.%d@customer.example>\r\n\r\nhello\r\n", n, n)
 			if err := h.DeliverAt(t.Context(), lab.NewMXHost, "carla@customer.example", h.People[0].Address, []byte(letter)); err != nil {
 				t.Error(err)

@@ -54,7 +54,7 @@ func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
 			continue
 		}
 		// Not yet visible everywhere, or not yet due: this run stays.
-		pause := lookEvery
+		pause := m.pause()
 		if due := later.After.Sub(m.o.Clock.Now()); due > 0 {
 			pause = min(due, copyEvery)
 		}
@@ -63,6 +63,14 @@ func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
 			return err
 		}
 	}
+}
+
+// pause is the wait before a run tries again what fails for now: a server that
+// is away for hours must not be asked, and the mailboxes not be listed, every
+// other second.
+func (m *Move) pause() time.Duration {
+	const longest = 5 * time.Minute
+	return min(max(m.Config.Policy.Sweep, lookEvery), longest)
 }
 
 func (m *Move) phaseNow(ctx context.Context) (step.Phase, error) {

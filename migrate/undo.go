@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan"
-	"github.com/mxmove/mxmove/mailbox"
-	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -32,7 +29,10 @@ func (m *Move) Undo(ctx context.Context, o UndoOptions) error {
 	if m.o.DryRun {
 		return m.read(ctx, func(r *run) error { return r.undo(ctx, o) })
 	}
-	return m.locked(ctx, "undo", func(r *run) error { return r.undo(ctx, o) })
+	if err := m.locked(ctx, "undo", func(r *run) error { return r.undo(ctx, o) }); err != nil || !o.All {
+		return err
+	}
+	return m.undoAll(ctx, o)
 }
 
 func (r *run) undo(ctx context.Context, o UndoOptions) error {
@@ -60,15 +60,10 @@ func (r *run) undo(ctx context.Context, o UndoOptions) error {
 		return nil
 	}
 	if reached || phase == step.Undone {
-		if err := r.goBack(ctx, phase, back, o); err != nil {
-			return err
-		}
-	} else if !o.All {
-		r.say("the MX was not switched; mxmove undo --all takes the prepare stage back")
-		return nil
+		return r.goBack(ctx, phase, back, o)
 	}
-	if o.All {
-		return r.undoPrepare(ctx, o)
+	if !o.All {
+		r.say("the MX was not switched; mxmove undo --all takes the prepare stage back")
 	}
 	return nil
 }
@@ -149,122 +144,6 @@ func newTTL(changes []dnsplan.Change) uint32 {
 		}
 	}
 	return ttl
-}
-
-// undoPrepare takes the prepare stage back, newest change first. While caches
-// may still lead mail to the target its records have to stay.
-func (r *run) undoPrepare(ctx context.Context, o UndoOptions) error {
-	applied, err := r.applied(ctx)
-	if err != nil {
-		return err
-	}
-	changes := reversed(applied)
-	phase, err := r.phase(ctx)
-	if err != nil {
-		return err
-	}
-	cut, err := r.cutShort(ctx, undoAll)
-	if err != nil {
-		return err
-	}
-	if len(changes) == 0 && phase == step.Undone && !cut {
-		r.say("nothing is left to take back")
-		return nil
-	}
-	if err := r.drain(ctx, o); err != nil {
-		return err
-	}
-	if err := r.confirm(ctx, undoAll, changes); err != nil {
-		return err
-	}
-	shown, err := r.toBeShown(ctx, changes, dnsplan.Stages...)
-	if err != nil {
-		return err
-	}
-	s := step.Step{Command: undoAll, From: phase, To: step.Undone}
-	_, err = r.through(ctx, s, func() error {
-		if err := r.publish(ctx, changes); err != nil {
-			return err
-		}
-		if err := r.awaitVisible(ctx, shown); err != nil {
-			return err
-		}
-		return r.forgetStage(ctx, dnsplan.Prepare)
-	})
-	return err
-}
-
-// undoAll is the name of the step that takes the prepare stage back.
-const undoAll = "undo --all"
-
-// cutShort reports whether the last step of a command did not reach its end.
-func (r *run) cutShort(ctx context.Context, command string) (bool, error) {
-	steps, err := r.state.Steps(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, s := range slices.Backward(steps) {
-		if s.Command == command {
-			return s.Outcome != state.Done, nil
-		}
-	}
-	return false, nil
-}
-
-// drain waits until the new MX has left the caches and the target has been
-// quiet, if the MX was ever switched, and carries back what still arrives. It
-// ends with a look that began after all that: what came before the look was
-// carried back by it. A long wait is left to the caller.
-func (r *run) drain(ctx context.Context, o UndoOptions) error {
-	back, switched, err := r.state.Latest(ctx, undoneKind, "")
-	if err != nil || !switched {
-		return err
-	}
-	for said := (time.Time{}); ; {
-		end, err := r.drained(ctx, back)
-		if err != nil {
-			return err
-		}
-		wait := end.Sub(r.o.Clock.Now())
-		if wait > lookFor {
-			return &LaterError{What: "the old MX is back; the prepare stage stays until the target's mail has drained", After: end}
-		}
-		if wait > 0 && !end.Equal(said) {
-			r.say("waiting %s until the target's mail has drained", span(wait))
-			said = end
-		}
-		if err := r.o.Clock.Sleep(ctx, max(0, min(wait, r.Config.Policy.Sweep))); err != nil {
-			return err
-		}
-		if closed(o.Stop) {
-			return mailbox.ErrStopped
-		}
-		began := r.o.Clock.Now()
-		if err := r.reverse(ctx, o); err != nil {
-			return err
-		}
-		if end, err = r.drained(ctx, back); err != nil || !began.Before(end) {
-			return err
-		}
-	}
-}
-
-// drained returns when the target's mail will have drained, as far as is
-// known: what still arrives there puts it off.
-func (r *run) drained(ctx context.Context, back state.Observation) (time.Time, error) {
-	late, _, err := r.state.Latest(ctx, lateKind, "target")
-	if err != nil {
-		return time.Time{}, err
-	}
-	var ttl uint32
-	if _, err := fmt.Sscan(back.Value, &ttl); err != nil {
-		return time.Time{}, fmt.Errorf("observation %s of %s: %w", undoneKind, stamp(back.At), err)
-	}
-	end := back.At.Add(time.Duration(ttl) * time.Second)
-	if quiet := slices.MaxFunc([]time.Time{back.At, late.At}, time.Time.Compare).Add(r.Config.Policy.Quiet); quiet.After(end) {
-		end = quiet
-	}
-	return end, nil
 }
 
 // inverted turns explicit pairs round. Where two source mailboxes were poured

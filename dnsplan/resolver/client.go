@@ -7,6 +7,7 @@ package resolver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -20,6 +21,9 @@ var (
 	ErrNoAnswer = errors.New("resolver: no answer")
 	// ErrDenied says that the server wants other credentials for this.
 	ErrDenied = errors.New("resolver: permission denied")
+	// ErrRefused is an ErrDenied that says nothing of a key: a server that is
+	// being set up anew refuses what it allowed before and will allow again.
+	ErrRefused = fmt.Errorf("%w: the server refuses", ErrDenied)
 	// ErrNoZone says that no zone holds the name.
 	ErrNoZone = errors.New("resolver: no such zone")
 	// ErrTooLarge says that a transfer was given up because of its size.

@@ -35,7 +35,10 @@ type stream struct {
 func (st *stream) take(in *dns.Msg, raw []byte, apex string, rrs *[]dns.RR) (bool, error) {
 	if in.Rcode != dns.RcodeSuccess {
 		err := ErrNoAnswer
-		if in.Rcode == dns.RcodeRefused || in.Rcode == dns.RcodeNotAuth {
+		switch in.Rcode {
+		case dns.RcodeRefused:
+			err = ErrRefused
+		case dns.RcodeNotAuth:
 			err = ErrDenied
 		}
 		return false, fmt.Errorf("%w: %s", err, rcode(in.Rcode))
