@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,6 +81,7 @@ func tokened(t *testing.T) handout.Move {
 	if m.Provider, err = provider.Load("microsoft365"); err != nil {
 		t.Fatal(err)
 	}
+	m.Config.Target.OAuth = &config.OAuth{Kind: "client-credentials", Secret: config.Secret{Env: "CLIENT"}}
 	m.Accounts = []config.Account{{TargetUser: "o'hara\u2019s@example.org", Address: "ohara@example.org"}}
 	return m
 }
@@ -136,6 +138,48 @@ func TestTextsAreClean(t *testing.T) {
 				t.Errorf("%s for %s has a hole or no end:\n%s", kind, name, text)
 			}
 		}
+	}
+}
+
+// TestTimerIsValid lets systemd read the units, with names that it would
+// expand.
+func TestTimerIsValid(t *testing.T) {
+	t.Parallel()
+	verify, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	for name, m := range map[string]handout.Move{"whole": whole(t), "bare": bare(t), "tokened": tokened(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			// The program has to be there, at the end of any path.
+			m.Program = filepath.Join(dir, `a "b" 100% \ program`)
+			if err := os.WriteFile(m.Program, []byte("#!/bin/sh\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			text, err := handout.Text(handout.Timer, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := strings.Split(text, "\n# --- ")[1:]
+			if len(parts) != 2 {
+				t.Fatalf("%d units, want a service and a timer:\n%s", len(parts), text)
+			}
+			args := []string{"--user", "--man=no", "verify"}
+			for _, part := range parts {
+				unit, content, _ := strings.Cut(part, " ---\n")
+				args = append(args, filepath.Join(dir, unit))
+				if err := os.WriteFile(filepath.Join(dir, unit), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), verify, args...)
+			cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("systemd-analyze verify: %v\n%s\n%s", err, out, text)
+			}
+		})
 	}
 }
 

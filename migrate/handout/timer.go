@@ -23,12 +23,18 @@ func (p page) secrets() []config.Secret {
 		if s.Master != nil {
 			all = append(all, s.Master.Password)
 		}
+		if s.OAuth != nil {
+			all = append(all, s.OAuth.Secret)
+		}
 	}
 	for _, a := range p.Accounts {
 		all = append(all, a.SourcePassword, a.TargetPassword)
 	}
 	if c.Probe != nil {
 		all = append(all, c.Probe.Password)
+		if c.Probe.OAuth != nil {
+			all = append(all, c.Probe.OAuth.Secret)
+		}
 	}
 	if t := c.DNS.Snapshot.TSIG; t != nil {
 		all = append(all, t.Secret)
@@ -57,6 +63,15 @@ func (p page) Asks() bool {
 
 // SecretFile is where the variables may stand: beside the configuration.
 func (p page) SecretFile() string { return path.Join(p.Dir, "mxmove.env") }
+
+// Start is the program as ExecStart takes it. systemd refuses a path with
+// quotation marks or backslashes for a program, and takes it for an argument.
+func (p page) Start() string {
+	if strings.ContainsAny(p.Program, "\"'\\") {
+		return "/usr/bin/env " + unit(p.Program)
+	}
+	return unit(p.Program)
+}
 
 // specifiers writes the rest of a line of a unit, where only "%" is special.
 func specifiers(s string) string { return strings.ReplaceAll(s, "%", "%%") }
