@@ -188,11 +188,7 @@ func (l *lab) live(t *testing.T, at int, when moment) (ops int, done bool) {
 	if m.dead {
 		l.state = m.left
 	}
-	for _, s := range []interface{ Drain(context.Context) error }{l.source, l.target} {
-		if err := s.Drain(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	l.drain(t)
 	return m.ops, err == nil && res.Err() == nil
 }
 

@@ -64,11 +64,23 @@ func exact(t *testing.T, l *lab) {
 	if got := res.Tally(); got.Missing+got.Doubt != 0 || got.Messages != want {
 		t.Errorf("tally = %+v, want %d messages, none missing or in doubt", got, want)
 	}
+	l.drain(t)
 	l.source.ResetCommands()
 	l.target.ResetCommands()
 	l.copy()
 	if a := appends(l.source) + appends(l.target); a != 0 {
 		t.Errorf("a further run sent %d APPENDs", a)
+	}
+}
+
+// drain waits until both servers have done with what was sent to them: until
+// then they may note a command that was cut long before.
+func (l *lab) drain(t *testing.T) {
+	t.Helper()
+	for _, s := range []*imaplab.Server{l.source, l.target} {
+		if err := s.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
