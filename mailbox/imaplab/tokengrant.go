@@ -190,3 +190,13 @@ func (s *TokenServer) renew(w http.ResponseWriter, f url.Values) {
 	delete(s.refresh, old)
 	s.issue(w, user, true)
 }
+
+// introspect tells whose a token is (RFC 7662, section 2.2).
+func (s *TokenServer) introspect(w http.ResponseWriter, f url.Values) {
+	g, ok := s.tokens[f.Get("token")]
+	if !ok || !time.Now().Before(g.until) {
+		answer(w, http.StatusOK, map[string]any{"active": false})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"active": true, "username": g.user, "exp": g.until.Unix(), "token_type": "Bearer"})
+}

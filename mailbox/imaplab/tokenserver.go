@@ -36,8 +36,9 @@ type TokenOptions struct {
 }
 
 // A TokenServer gives access tokens by RFC 6749 (sections 4.4, 5 and 6), RFC
-// 7523 and RFC 8628, for the tests and labs. Every address but one that ends
-// in "devicecode" is its token endpoint.
+// 7523 and RFC 8628, for the tests and labs, and tells a mail server of them by
+// RFC 7662. Every address but those that end in "devicecode" and "introspect"
+// is its token endpoint.
 type TokenServer struct {
 	o    TokenOptions
 	ln   net.Listener // nil: NewTokens
@@ -190,6 +191,10 @@ func (s *TokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	if strings.HasSuffix(r.URL.Path, "devicecode") {
 		s.invite(w, r.PostForm)
+		return
+	}
+	if strings.HasSuffix(r.URL.Path, "introspect") {
+		s.introspect(w, r.PostForm)
 		return
 	}
 	s.asked = append(s.asked, r.PostForm)
