@@ -57,6 +57,7 @@ func (r *realm) exchangers(t *testing.T, dir string, later bool) {
 		lines: strings.ReplaceAll(postfixDomain, "LMTP", oldIP), files: postfixTables(later)}
 	r.provider = &postfix{host: "mx1.provider.example", addrs: []string{newMX1IP, newMX2IP}, dir: home("provider"),
 		lines: strings.ReplaceAll(postfixDomain, "LMTP", newIMAPIP), files: postfixTables(false)}
+	r.provider.files["aliases"] = strings.ReplaceAll(r.provider.files["aliases"], forgotten+" anna@example.org\n", "")
 	r.senders = []*postfix{
 		{host: "out1.internet.example", addrs: []string{senderOneIP}, dir: home("out1"), lines: postfixSender},
 		{host: "out2.internet.example", addrs: []string{senderTwoIP}, dir: home("out2"), lines: postfixSender + "smtp_connection_cache_on_demand = no\n"},
@@ -102,7 +103,7 @@ func (r *realm) write(t *testing.T, ca *authority) {
 	t.Helper()
 	table := "source_user,target_user,source_password,target_password,aliases\n"
 	for _, user := range realmUsers {
-		aliases := map[string]string{"anna": "sales@example.org", "info": "postmaster@example.org abuse@example.org"}[user]
+		aliases := map[string]string{"anna": "sales@example.org anna@example.net", "info": "postmaster@example.org abuse@example.org"}[user]
 		up := strings.ToUpper(user)
 		table += fmt.Sprintf("%s,%s,env:OLD_%s,env:NEW_%s,%s\n", user, at(user), up, up, aliases)
 		r.secret("OLD_"+up, r.source.users[user])
@@ -113,6 +114,7 @@ func (r *realm) write(t *testing.T, ca *authority) {
 	r.secret("READ_KEY", r.dns.read)
 	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 	text := strings.NewReplacer("SIGNER", r.post.record(), "PRIMARY", r.dns.primary,
+		"POSTFIX", r.old.conf, "DOVECOT", r.source.dir, "POSTLOG", r.old.log(),
 		"SUBMISSION", port(r.post.submission.Addr()), "ELSEWHERE", port(r.post.mailbox.Addr())).Replace(realmConfig)
 	if err := errors.Join(
 		os.Mkdir(r.dir, 0o700),
@@ -123,6 +125,16 @@ func (r *realm) write(t *testing.T, ca *authority) {
 	); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// value is the secret of a variable.
+func (r *realm) value(name string) string {
+	for _, e := range r.env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 func (r *realm) secret(name, value string) {
@@ -152,8 +164,22 @@ protocol lmtp {
 }
 `
 
+// forgotten is the address that nobody has created at the provider yet.
+const forgotten = "sales@example.net"
+
+// remember creates the address at the provider.
+func (r *realm) remember(t *testing.T) {
+	t.Helper()
+	table := r.provider.files["aliases"] + forgotten + " anna@example.org\n"
+	if err := os.WriteFile(filepath.Join(r.provider.conf, "aliases"), []byte(table), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "postfix", "-c", r.provider.conf, "reload")
+}
+
 const postfixDomain = `mynetworks = 127.0.0.1/32
 virtual_mailbox_domains = example.org
+virtual_alias_domains = example.net
 virtual_mailbox_maps = texthash:DIR/conf/people
 virtual_alias_maps = texthash:DIR/conf/aliases
 virtual_transport = lmtp:inet:LMTP:24
@@ -169,12 +195,14 @@ smtp_connection_reuse_time_limit = 10s
 // postfixTables are the addresses that a server of the domain accepts.
 func postfixTables(later bool) map[string]string {
 	files := map[string]string{
-		"people":  "",
-		"aliases": "sales@example.org anna@example.org\npostmaster@example.org info@example.org\nabuse@example.org info@example.org\n",
-		"later":   "",
+		"people": "", "aliases": "", "later": "",
 	}
 	for _, user := range realmUsers {
 		files["people"] += at(user) + " here\n"
+		files["aliases"] += user + "@example.net " + at(user) + "\n"
+	}
+	for _, domain := range []string{"@example.org ", "@example.net "} {
+		files["aliases"] += "postmaster" + domain + at("info") + "\nabuse" + domain + at("info") + "\nsales" + domain + at("anna") + "\n"
 	}
 	if later {
 		files["later"] = laterSender + " 450 4.7.1 come back later\n"
@@ -187,6 +215,8 @@ provider: ./provider.yaml
 vars:
   verify: "story-1f2e3d"
   dkim: "SIGNER"
+alias_domains:
+  example.net: {vars: {verify: "story-4a5b6c", dkim: "SIGNER"}}
 source:
   imap: imaps://mail.example.org:993
   tls: {ca: ca.pem}
@@ -195,6 +225,10 @@ target:
   smtp: smtps://smtp.provider.example:SUBMISSION
   tls: {ca: ca.pem}
 accounts: accounts.csv
+inventory:
+  postfix: POSTFIX
+  dovecot: DOVECOT
+  maillog: ["POSTLOG*"]
 dns:
   snapshot: {axfr: "PRIMARY", tsig: {name: transfer., algorithm: hmac-sha256, secret: {env: READ_KEY}}}
   publisher:

@@ -159,7 +159,8 @@ type missive struct {
 	sum      [32]byte // of the body
 }
 
-// newMissive writes the i-th message: to one account, by an alias, or to two.
+// newMissive writes the i-th message: to one account, by an alias, at the
+// further domain, or to two.
 func newMissive(i int, r *rand.Rand) missive {
 	m := missive{id: fmt.Sprintf("<flow.%d@internet.example>", i), from: "sender@internet.example"}
 	switch user := realmUsers[r.IntN(len(realmUsers))]; r.IntN(8) {
@@ -167,6 +168,8 @@ func newMissive(i int, r *rand.Rand) missive {
 		m.users, m.to = []string{"anna"}, []string{"sales@example.org"}
 	case 1:
 		m.users, m.to = []string{"bert", "info"}, []string{at("bert"), at("info")}
+	case 2:
+		m.users, m.to = []string{user}, []string{user + "@example.net"}
 	default:
 		m.users, m.to = []string{user}, []string{at(user)}
 	}

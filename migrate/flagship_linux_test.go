@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/migrate"
+	"github.com/mxmove/mxmove/migrate/config"
+	"github.com/mxmove/mxmove/migrate/finding"
 )
 
 // TestRealFlagship moves a domain while the world sends it twenty messages a
@@ -60,6 +64,7 @@ func movedUnderLoad(t *testing.T, bin string) {
 	k.strike(t, 1, 2*time.Second, "sync")
 	r.dueForCutover(t)
 	k.strike(t, 2, 3*time.Second, "cutover", yes)
+	r.turnedAway(t)
 	k.strikeOn(t, r.dns.primary, newMX, "cutover", yes)
 	k.strike(t, 10-k.kills, 6*time.Second, "migrate", yes)
 	t.Logf("killed %d times, %d messages sent", k.kills, r.flow.count())
@@ -89,7 +94,45 @@ func movedUnderLoad(t *testing.T, bin string) {
 		t.Logf("%d messages came to the old server after the switch, settled %s after it", n, s.Since.Sub(switched))
 	}
 	r.ok(t, "verify")
+	r.closed(t)
 	r.leaks(t)
+}
+
+// turnedAway wants the cutover to refuse while the provider does not know an
+// address that the old server's own files name, and creates it.
+func (r *realm) turnedAway(t *testing.T) {
+	t.Helper()
+	cut := r.do(t, []int{4}, "cutover", yes)
+	if all := cut.stderr.String(); !strings.Contains(all, "MX031") || !strings.Contains(all, forgotten) {
+		t.Errorf("the cutover does not refuse for the sake of %s: %s", forgotten, cut.told([]int{4}))
+	}
+	r.remember(t)
+}
+
+// closed closes the move: not before senders have given up, which takes days,
+// and then the old server is named nowhere any more.
+func (r *realm) closed(t *testing.T) {
+	t.Helper()
+	r.do(t, []int{5}, "close", yes)
+	clock := new(leap)
+	clock.jump(6 * 24 * time.Hour)
+	o := options(clock)
+	o.Accept = []migrate.Accept{{Code: finding.GateReports, Reason: "the world of the test sends none"}}
+	o.Secret = func(s config.Secret) (string, error) { return r.value(s.Env), nil }
+	m, err := migrate.Open(r.dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Finish(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	r.dns.settle(t)
+	for _, line := range r.dns.transfer(t) {
+		if strings.Contains(line, "v=spf1") && (strings.Contains(line, oldIP) || strings.Contains(line, "mx")) {
+			t.Errorf("closed, and the old server may still send: %s", line)
+		}
+	}
+	r.shown(t, newMX)
 }
 
 // undoneUnderLoad goes there, thinks better of it, and goes all the way back.
@@ -105,6 +148,7 @@ func undoneUnderLoad(t *testing.T, bin string) {
 	r.ok(t, "prepare", yes)
 	r.ok(t, "sync")
 	r.dueForCutover(t)
+	r.remember(t)
 	k.strike(t, 1, 3*time.Second, "cutover", yes)
 	k.strikeOn(t, r.dns.primary, newMX, "cutover", yes)
 	r.repeat(t, "cutover", yes)
@@ -177,8 +221,9 @@ func (k *reaper) strike(t *testing.T, n int, limit time.Duration, args ...string
 // MX: it has written that, and may not know yet that it has.
 func (k *reaper) strikeOn(t *testing.T, server string, mx []string, args ...string) {
 	t.Helper()
+	var cmd *run
 	for range 40 {
-		cmd := k.start(t, args...)
+		cmd = k.start(t, args...)
 		for alive := true; alive; {
 			select {
 			case <-cmd.ended:
@@ -194,7 +239,7 @@ func (k *reaper) strikeOn(t *testing.T, server string, mx []string, args ...stri
 			return
 		}
 	}
-	t.Fatalf("mxmove %s never wrote MX %q", strings.Join(args, " "), mx)
+	t.Fatalf("never wrote MX %q: mxmove %s", mx, cmd.told([]int{-1}))
 }
 
 // struck waits for a command's end and reports whether it was killed. It may
@@ -258,12 +303,14 @@ func (r *realm) stands(t *testing.T, phase string) standing {
 	return s
 }
 
-// shown wants both servers of the zone to show an MX.
+// shown wants both servers of both zones to show an MX.
 func (r *realm) shown(t *testing.T, want []string) {
 	t.Helper()
 	for _, server := range []string{r.dns.primary, r.dns.secondary} {
-		if mx, err := ask(t.Context(), server, storyZone, dns.TypeMX); err != nil || !slices.Equal(mx, want) {
-			t.Errorf("%s shows MX %q (%v), want %q", server, mx, err, want)
+		for _, zone := range r.dns.zones {
+			if mx, err := ask(t.Context(), server, zone, dns.TypeMX); err != nil || !slices.Equal(mx, want) {
+				t.Errorf("%s shows MX %q of %s (%v), want %q", server, mx, zone, err, want)
+			}
 		}
 	}
 }

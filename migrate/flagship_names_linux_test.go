@@ -28,6 +28,7 @@ func startNames(t *testing.T, dir, signer string) *bind {
 	b := &bind{
 		dir: dir, update: secret(t), read: secret(t), signer: signer,
 		primary: primaryIP + ":53", secondary: secondaryIP + ":53", resolver: "127.0.0.1:53",
+		zones: []string{storyZone, aliasZone},
 	}
 	words := strings.NewReplacer("DIR", dir, "UPDATE", b.update, "READ", b.read, "SIGNER", signer,
 		"ROOTIP", rootIP, "PRIMARYIP", primaryIP, "SECONDARYIP", secondaryIP, "OLDIP", oldIP,
@@ -42,6 +43,9 @@ func startNames(t *testing.T, dir, signer string) *bind {
 		place(t, filepath.Join(home, "named.conf"), words.Replace(text))
 		if s.zone != "" {
 			place(t, filepath.Join(home, "zone"), words.Replace(s.zone))
+		}
+		if s.name == "primary" {
+			place(t, filepath.Join(home, "alias"), aliasZoneFile)
 		}
 		serve(t, s.addr+":53", filepath.Join(home, "log"), program("named"), "-g", "-n", "1", "-c", filepath.Join(home, "named.conf"))
 	}
@@ -89,6 +93,11 @@ zone "example.org" {
 	file "zone";
 	update-policy { grant mxmove zonesub ANY; };
 };
+zone "example.net" {
+	type primary;
+	file "alias";
+	update-policy { grant mxmove zonesub ANY; };
+};
 `
 
 // Nobody tells the secondary of changes: it finds them when it looks.
@@ -96,6 +105,13 @@ const realmSecondary = `
 zone "example.org" {
 	type secondary;
 	file "zone";
+	primaries { PRIMARYIP key transfer; };
+	min-refresh-time 1;
+	min-retry-time 1;
+};
+zone "example.net" {
+	type secondary;
+	file "alias";
 	primaries { PRIMARYIP key transfer; };
 	min-refresh-time 1;
 	min-retry-time 1;
@@ -140,6 +156,19 @@ old._domainkey	TXT	"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaP
 autodiscover	CNAME	mail
 `
 
+// aliasZone is a further domain on the same mailboxes.
+const aliasZone = "example.net."
+
+const aliasZoneFile = `$TTL 15
+@	SOA	ns1.example.org. hostmaster.example.org. 2026010101 2 1 3600 1
+@	NS	ns1.example.org.
+@	NS	ns2.example.org.
+@	MX	10 mail.example.org.
+@	TXT	"v=spf1 mx -all"
+_dmarc	TXT	"v=DMARC1; p=none; rua=mailto:postmaster@example.net"
+shop	A	192.0.2.81
+`
+
 // The submission server and the probe's mailbox are the lab's, on loopback.
 const realmRootZone = `$TTL 15
 .	SOA	ns.root. hostmaster.root. 1 2 1 3600 1
@@ -149,6 +178,8 @@ example.org.	NS	ns1.example.org.
 example.org.	NS	ns2.example.org.
 ns1.example.org.	A	PRIMARYIP
 ns2.example.org.	A	SECONDARYIP
+example.net.	NS	ns1.example.org.
+example.net.	NS	ns2.example.org.
 mx1.provider.example.	A	MX1IP
 mx2.provider.example.	A	MX2IP
 imap.provider.example.	A	IMAPIP
@@ -156,6 +187,7 @@ smtp.provider.example.	A	127.0.0.1
 out.provider.example.	A	198.51.100.27
 autodiscover.provider.example.	A	198.51.100.28
 s2.example-org.dkim.provider.example.	TXT	"SIGNER"
+s2.example-net.dkim.provider.example.	TXT	"SIGNER"
 _spf.provider.example.	TXT	"v=spf1 ip4:198.51.100.0/24 ~all"
 imap.elsewhere.example.	A	127.0.0.1
 provider.example.	TXT	"v=spf1 ip4:198.51.100.0/24 -all"

@@ -23,6 +23,7 @@ type bind struct {
 	primary, secondary, resolver string // addresses
 	update, read                 string // secrets of the keys for updates and for transfers
 	signer                       string // the DKIM record that the provider publishes
+	zones                        []string
 }
 
 const (
@@ -34,7 +35,7 @@ const (
 // start runs the three servers until the test ends.
 func (b *bind) start(t *testing.T) {
 	t.Helper()
-	b.update, b.read = secret(t), secret(t)
+	b.update, b.read, b.zones = secret(t), secret(t), []string{storyZone}
 	ports := [3]int{freePort(t), freePort(t), freePort(t)}
 	words := strings.NewReplacer("DIR", b.dir, "UPDATE", b.update, "READ", b.read, "SIGNER", b.signer,
 		"PRIMARY", fmt.Sprint(ports[0]), "SECONDARY", fmt.Sprint(ports[1]), "RESOLVER", fmt.Sprint(ports[2]))
@@ -72,20 +73,22 @@ func secret(t *testing.T) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// settle waits until both servers of the zone show the same one.
+// settle waits until both servers of the zones show the same ones.
 func (b *bind) settle(t *testing.T) {
 	t.Helper()
 	eventually(t, 20*time.Second, "the secondary shows the primary's serial", func(ctx context.Context) error {
-		p, err := ask(ctx, b.primary, storyZone, dns.TypeSOA)
-		if err != nil {
-			return err
-		}
-		s, err := ask(ctx, b.secondary, storyZone, dns.TypeSOA)
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(p, s) {
-			return fmt.Errorf("primary %q, secondary %q", p, s)
+		for _, zone := range b.zones {
+			p, err := ask(ctx, b.primary, zone, dns.TypeSOA)
+			if err != nil {
+				return err
+			}
+			s, err := ask(ctx, b.secondary, zone, dns.TypeSOA)
+			if err != nil {
+				return err
+			}
+			if !slices.Equal(p, s) {
+				return fmt.Errorf("%s: primary %q, secondary %q", zone, p, s)
+			}
 		}
 		return nil
 	})
@@ -133,12 +136,21 @@ func ask(ctx context.Context, server, name string, typ uint16) ([]string, error)
 
 func rdata(rr dns.RR) string { return strings.TrimPrefix(rr.String(), rr.Header().String()) }
 
-// transfer reads the whole zone from a server, a record a line and sorted.
-// The serial is left out: it grows with every update, forth and back.
+// transfer reads the zones from the primary, a record a line and sorted. The
+// serials are left out: they grow with every update, forth and back.
 func (b *bind) transfer(t *testing.T) []string {
 	t.Helper()
+	var lines []string
+	for _, zone := range b.zones {
+		lines = append(lines, b.transferOf(t, zone)...)
+	}
+	return lines
+}
+
+func (b *bind) transferOf(t *testing.T, zone string) []string {
+	t.Helper()
 	m := new(dns.Msg)
-	m.SetAxfr(storyZone)
+	m.SetAxfr(zone)
 	m.SetTsig(transferKey, dns.HmacSHA256, 300, time.Now().Unix())
 	tr := &dns.Transfer{TsigSecret: map[string]string{transferKey: b.read}}
 	in, err := tr.In(m, b.primary)
