@@ -112,6 +112,8 @@ func deltaGate(f Facts) step.Result {
 	switch {
 	case f.Copy == nil:
 		return refuse("delta", finding.GateDelta, "the mailboxes were never copied completely", "run mxmove sync")
+	case f.Copy.Ended.Sub(f.Now) > maxSkew:
+		return refuse("delta", finding.GateDelta, "the last complete copy is dated "+stamp(f.Copy.Ended)+", which is yet to come", "run mxmove sync")
 	case f.Now.Sub(f.Copy.Ended) > maxDeltaAge:
 		return refuse("delta", finding.GateDelta, "the last complete copy ended "+stamp(f.Copy.Ended), "run mxmove sync")
 	}

@@ -176,6 +176,35 @@ func TestClockSetBackRefuses(t *testing.T) {
 	}
 }
 
+// TestClockSetForthAndRight copies while the clock is ahead, and goes on when it
+// is right again: what the future says is not believed, and a person says so.
+func TestClockSetForthAndRight(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, lab.Options{Messages: 12, Attachment: 1 << 10, TTL: 1})
+	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Prepared}); err != nil {
+		t.Fatal(err)
+	}
+	const ahead = 100 * 24 * time.Hour
+	h.clock.jump(ahead)
+	if _, err := h.open(t).Sync(t.Context(), migrate.SyncOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.jump(time.Minute - ahead)
+	if got := refusedBy(t, h.cutover(t)); got != "clock delta" {
+		t.Fatalf("cutover with times that are yet to come is refused by %q, want clock and delta", got)
+	}
+	if _, err := h.open(t).Sync(t.Context(), migrate.SyncOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.o.Accept = []migrate.Accept{{Code: finding.GateClock, Reason: "the battery was empty"}}
+	if err := h.cutover(t); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.phase(t); got != step.Switched {
+		t.Errorf("the phase is %s, want switched", got)
+	}
+}
+
 func TestSourceSeesNoVerbThatWrites(t *testing.T) {
 	t.Parallel()
 	h := startHome(t, lab.Options{Messages: 30, Attachment: 16 << 10, TTL: 1})

@@ -81,6 +81,11 @@ func (r *run) status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	describe(&s, phase, copied, f, rest)
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return s, err
+	}
+	unrecorded(&s, phase, applied)
 	if phase != step.None && r.Config.DNS.Publisher == (config.Publisher{}) {
 		s.Yours = append(s.Yours, Yours{Code: finding.NoPublisher, Text: "say where changes of the DNS go: add dns.publisher to mxmove.yaml"})
 	}
@@ -184,6 +189,22 @@ func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts, rest rem
 		s.Safe = Safe{true, "the old MX is back; what the target received was copied to the old server"}
 		s.Next.Command = "mxmove plan"
 	}
+}
+
+// unrecorded corrects what the phase says where changes of ours are in effect
+// that it does not know of: a step was cut short, or the database was lost and
+// undo.json was not. It is pure.
+func unrecorded(s *Status, phase step.Phase, applied []dnsplan.Change) {
+	if len(applied) == 0 || phase != step.None && phase != step.Planned {
+		return
+	}
+	lost := "undo.json names " + Plural(len(applied), "change") + " missing from the record of the move"
+	if len(ofStage(applied, dnsplan.Switch, dnsplan.Retire, dnsplan.Harden)) == 0 {
+		s.Safe.Because = lost + "; what was published only adds, and all mail goes to the old server"
+		return
+	}
+	s.Safe = Safe{false, lost + ", the switch among them; keep both servers running"}
+	s.Left = append(s.Left, "the record is lost: mxmove undo goes back by undo.json, mxmove plan goes on from where the zone stands")
 }
 
 // next is the command that publishes what is left.

@@ -50,6 +50,9 @@ func (r *run) undo(ctx context.Context, o UndoOptions) error {
 	case len(applied) == 0 && (phase == step.None || phase == step.Planned):
 		return &PhaseError{Command: "undo", Phase: phase, Fix: "nothing was published, so there is nothing to take back"}
 	}
+	if phase == step.None {
+		r.say("the record of the move is lost; undo.json is enough to go back")
+	}
 	back := ofStage(applied, dnsplan.Switch, dnsplan.Retire, dnsplan.Harden)
 	reached := phase != step.Undone && (len(back) > 0 || phase.Additions())
 	if r.o.DryRun {
