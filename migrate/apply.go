@@ -57,6 +57,30 @@ func (r *run) publish(ctx context.Context, changes []dnsplan.Change) error {
 	return nil
 }
 
+// reachable asks for the publisher before anybody is asked to agree, whose
+// answer would be in vain. Where several zones change it has to hold them all:
+// domains that share their mailboxes are switched together or not at all.
+func (r *run) reachable(ctx context.Context, changes []dnsplan.Change) error {
+	zones := zonesOf(changes)
+	if len(zones) == 0 {
+		return nil
+	}
+	p, err := r.publisher()
+	if err != nil {
+		return err
+	}
+	checker, ok := p.(publish.Checker)
+	if !ok || len(zones) == 1 {
+		return nil
+	}
+	for _, zone := range zones {
+		if err := checker.Check(ctx, zone); err != nil {
+			return fmt.Errorf("nothing was changed: publisher of %s: %w", zone, r.fileError(err))
+		}
+	}
+	return nil
+}
+
 // prepareUndo writes the way back and reads it again.
 func (r *run) prepareUndo(changes []dnsplan.Change) error {
 	if err := r.state.ExtendUndo(r.Config.Domain, changes); err != nil {

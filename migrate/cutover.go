@@ -56,6 +56,9 @@ func (r *run) cutover(ctx context.Context, o CutoverOptions) error {
 		r.say("dry run: %d changes of the switch stage would be published", len(changes))
 		return nil
 	}
+	if err := r.reachable(ctx, changes); err != nil {
+		return err
+	}
 	if err := r.confirm(ctx, "cutover", changes); err != nil {
 		return err
 	}

@@ -69,11 +69,8 @@ func (r *run) before(ctx context.Context, command string, plan dnsplan.Plan, sta
 	if err != nil {
 		return results, taken, err
 	}
-	if len(plan.Stage(stage)) > 0 {
-		// Asked before anybody is: the answer would be in vain.
-		if _, err := r.publisher(); err != nil {
-			return results, taken, err
-		}
+	if err := r.reachable(ctx, plan.Stage(stage)); err != nil {
+		return results, taken, err
 	}
 	ds, err := r.moved(ctx, plan, stage)
 	if err != nil {
