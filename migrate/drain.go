@@ -43,7 +43,7 @@ func (m *Move) undoAll(ctx context.Context, o UndoOptions) error {
 			m.say("waiting %s until the target's mail has drained", span(wait))
 			said = end
 		}
-		if err := m.o.Clock.Sleep(ctx, min(wait, m.Config.Policy.Sweep)); err != nil {
+		if err := m.wait(ctx, o.Stop, min(wait, m.Config.Policy.Sweep), began, "until the next look at the target"); err != nil {
 			return err
 		}
 		if closed(o.Stop) {

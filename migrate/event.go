@@ -10,7 +10,8 @@ import (
 // An EventType names what happened, in the words of sync --json.
 type EventType string
 
-// The event types. Talk has no JSON form: it is for people who watch.
+// The event types. Talk and Waiting have no JSON form: they are for people who
+// watch.
 const (
 	MailboxStart    EventType = "mailbox.start"
 	MailboxProgress EventType = "mailbox.progress"
@@ -22,6 +23,7 @@ const (
 	PhaseReached    EventType = "phase"
 	RunDone         EventType = "run.done"
 	Talk            EventType = "talk"
+	Waiting         EventType = "waiting" // a long wait begins, or has ended where Until is zero
 )
 
 // An Event is something that happened during a run.
@@ -32,7 +34,7 @@ type Event struct {
 	Account string         `json:"account"`
 	Mailbox string         `json:"mailbox"`
 	Text    string         `json:"text,omitempty"`         // one line for people
-	Phase   step.Phase     `json:"phase,omitempty"`        // with PhaseReached
+	Phase   step.Phase     `json:"phase,omitempty"`        // with PhaseReached and Waiting
 	Tally   *mailbox.Tally `json:"tally,omitempty"`        // with the done events
 	Bytes   int64          `json:"bytes,omitempty"`        // octets of messages sent so far
 	Total   int            `json:"total,omitempty"`        // messages of the mailbox
@@ -40,4 +42,5 @@ type Event struct {
 	Wait    float64        `json:"wait_seconds,omitempty"` // with AccountWaiting
 	Hold    mailbox.Hold   `json:"hold,omitempty"`         // with MailboxProgress: what the copy waits for most
 	Verdict string         `json:"verdict,omitempty"`      // with Probed
+	Until   time.Time      `json:"-"`                      // with Waiting
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -173,6 +174,26 @@ func TestClockSetBackRefuses(t *testing.T) {
 	}
 	if _, err := h.open(t).Sync(t.Context(), migrate.SyncOptions{}); err != nil {
 		t.Errorf("sync with the clock set back: %v, want it to go on", err)
+	}
+}
+
+// TestStopEndsAWait stops a run while it waits for the switch to be due.
+func TestStopEndsAWait(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, lab.Options{Messages: 12, Attachment: 1 << 10, TTL: 86400})
+	stop := make(chan struct{})
+	h.o.Clock = migrate.SystemClock{}
+	h.o.Events = func(e migrate.Event) {
+		if e.Type == migrate.Waiting && !e.Until.IsZero() {
+			close(stop)
+		}
+	}
+	err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Stop: stop})
+	if !errors.Is(err, mailbox.ErrStopped) {
+		t.Errorf("Migrate = %v, want ErrStopped", err)
+	}
+	if got := h.phase(t); got != step.Prepared {
+		t.Errorf("the phase is %s, want prepared", got)
 	}
 }
 

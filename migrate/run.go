@@ -59,7 +59,7 @@ func (m *Move) Migrate(ctx context.Context, o RunOptions) error {
 			pause = min(due, copyEvery)
 		}
 		m.say("%s", later.What)
-		if err := m.o.Clock.Sleep(ctx, pause); err != nil {
+		if err := m.wait(ctx, o.Stop, pause, phase, "until it is tried again"); err != nil {
 			return err
 		}
 	}
@@ -179,7 +179,15 @@ func (m *Move) copyAndCut(ctx context.Context, o RunOptions) error {
 		return &LaterError{What: "the switch has to wait: " + because, After: due}
 	}
 	m.say("waiting until %s (%s): %s", stamp(due), span(due.Sub(now)), because)
-	return m.o.Clock.Sleep(ctx, min(due.Sub(now), copyEvery))
+	return m.wait(ctx, o.Stop, min(due.Sub(now), copyEvery), step.Prepared, untilNext(due.Sub(now) <= copyEvery))
+}
+
+// untilNext says what a wait before the switch leads to.
+func untilNext(due bool) string {
+	if due {
+		return "until the switch is due"
+	}
+	return "until the next copy"
 }
 
 // lookAgainAt looks whether every server shows a stage, and remembers it.

@@ -53,7 +53,7 @@ func (m *Move) Watch(ctx context.Context, o WatchOptions) error {
 		if closed(o.Stop) {
 			return mailbox.ErrStopped
 		}
-		if err := m.o.Clock.Sleep(ctx, m.Config.Policy.Sweep); err != nil {
+		if err := m.wait(ctx, o.Stop, m.Config.Policy.Sweep, step.Switched, "until the next sweep"); err != nil {
 			return err
 		}
 	}

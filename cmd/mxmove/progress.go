@@ -44,6 +44,9 @@ func (a *app) watching() (func(migrate.Event), func()) {
 		enc.SetEscapeHTML(false) // names stay readable; this is no HTML
 		talk := a.talk()
 		return func(e migrate.Event) {
+			if e.Type == migrate.Waiting {
+				return
+			}
 			if e.Type != migrate.Talk {
 				if err := enc.Encode(e); err != nil {
 					a.term.say("mxmove: event: %v", err)
@@ -66,6 +69,7 @@ type progress struct {
 
 	mu       sync.Mutex
 	accounts map[string]*accountProgress
+	wait     *mpb.Bar
 	ended    bool
 }
 
@@ -103,6 +107,8 @@ func (p *progress) event(e migrate.Event) {
 		// Progress alone says how much there is to send.
 	case migrate.RunDone:
 		p.finish()
+	case migrate.Waiting:
+		p.waiting(e)
 	default:
 		p.line(e.Text)
 	}
@@ -168,6 +174,30 @@ var holdWords = map[mailbox.Hold]string{
 	mailbox.HoldSource: "the old server", mailbox.HoldTarget: "the new server", mailbox.HoldBandwidth: "--bwlimit",
 }
 
+// waiting shows a wait that runs down, on a terminal: elsewhere what was said
+// of it is enough. A wait that is over within seconds is not worth a line.
+func (p *progress) waiting(e migrate.Event) {
+	left := e.Until.Sub(e.Time)
+	switch {
+	case !p.term.bars:
+	case e.Until.IsZero():
+		p.finish()
+	case left > 5*time.Second:
+		if p.bars == nil {
+			p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(24))
+		}
+		began := time.Now()
+		p.wait = p.bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return waitLine(e, max(0, left-time.Since(began)))
+		})))
+	}
+}
+
+// waitLine says where the move stands and for how long it waits.
+func waitLine(e migrate.Event, left time.Duration) string {
+	return fmt.Sprintf("%s: %s %s; Ctrl-C is safe, the same command goes on", e.Phase, left.Round(time.Second), e.Text)
+}
+
 // line writes talk above the bar.
 func (p *progress) line(text string) {
 	if text == "" {
@@ -187,6 +217,10 @@ func (p *progress) finish() {
 		if acc.bar != nil {
 			acc.bar.Abort(true)
 		}
+	}
+	if p.wait != nil {
+		p.wait.Abort(true)
+		p.wait = nil
 	}
 	p.accounts = make(map[string]*accountProgress)
 	if p.bars == nil {

@@ -61,3 +61,34 @@ func TestProgressDrawsBarsForSeveralAccounts(t *testing.T) {
 		t.Errorf("shown after the end: %q", out.String())
 	}
 }
+
+func TestProgressShowsAWaitRunDown(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
+	e := migrate.Event{Type: migrate.Waiting, Time: now, Phase: "prepared", Text: "until the switch is due", Until: now.Add(26 * time.Hour)}
+	want := "prepared: 26h0m0s until the switch is due; Ctrl-C is safe, the same command goes on"
+	if got := waitLine(e, 26*time.Hour); got != want {
+		t.Errorf("the line is %q, want %q", got, want)
+	}
+	for _, tt := range []struct {
+		name string
+		bars bool
+		want bool
+	}{{"on a terminal", true, true}, {"through a pipe", false, false}} {
+		var out bytes.Buffer
+		p := &progress{term: &terminal{err: &out, bars: tt.bars}, accounts: make(map[string]*accountProgress)}
+		p.event(e)
+		if got := p.wait != nil; got != tt.want {
+			t.Errorf("%s the wait is shown: %v, want %v", tt.name, got, tt.want)
+		}
+		p.event(migrate.Event{Type: migrate.Waiting})
+		if p.wait != nil {
+			t.Errorf("%s the wait is shown after its end", tt.name)
+		}
+		p.event(migrate.Event{Type: migrate.Talk, Text: "a word after it"})
+		p.end()
+		if !strings.Contains(out.String(), "a word after it") {
+			t.Errorf("%s talk is lost after the wait: %q", tt.name, out.String())
+		}
+	}
+}
