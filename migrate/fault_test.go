@@ -120,6 +120,13 @@ func TestUndoCarriesBackWhatComesDuringTheDrain(t *testing.T) {
 	if err := h.open(t).Undo(t.Context(), migrate.UndoOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	s, err := h.open(t).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Safe.Value || s.Next.Command != "mxmove undo" || s.Next.NotBefore == nil || !strings.Contains(fmt.Sprint(s.Left), "undo --all") {
+		t.Errorf("status after the undo = %+v, want what may come to the target, and the way on", s)
+	}
 	// The drain takes the new MX's TTL, in waits of a second.
 	clock := &lateClock{leap: h.clock, start: time.Now().UTC(), at: map[int]func(){}}
 	for _, n := range []int{1, 5, 10} {
@@ -139,6 +146,9 @@ func TestUndoCarriesBackWhatComesDuringTheDrain(t *testing.T) {
 	h.o.Clock = clock
 	if err := h.open(t).Undo(t.Context(), migrate.UndoOptions{All: true}); err != nil {
 		t.Fatal(err)
+	}
+	if s, err = h.open(t).Status(t.Context()); err != nil || !s.Safe.Value || s.Next.Command != "mxmove plan" {
+		t.Errorf("status after undo --all = %+v, %v; want nothing left", s, err)
 	}
 	if clock.waits <= 10 {
 		t.Fatalf("the drain waited %d times, and mail came in the tenth wait", clock.waits)

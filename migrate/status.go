@@ -86,6 +86,11 @@ func (r *run) status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	unrecorded(&s, phase, applied)
+	if phase == step.Undone {
+		if err := r.undone(ctx, &s, f.Now, len(applied)); err != nil {
+			return s, err
+		}
+	}
 	if phase != step.None && r.Config.DNS.Publisher == (config.Publisher{}) {
 		s.Yours = append(s.Yours, Yours{Code: finding.NoPublisher, Text: "say where changes of the DNS go: add dns.publisher to mxmove.yaml"})
 	}
@@ -205,6 +210,36 @@ func unrecorded(s *Status, phase step.Phase, applied []dnsplan.Change) {
 	}
 	s.Safe = Safe{false, lost + ", the switch among them; keep both servers running"}
 	s.Left = append(s.Left, "the record is lost: mxmove undo goes back by undo.json, mxmove plan goes on from where the zone stands")
+}
+
+// undone says what is left of a way back: mail that caches still lead to the
+// target, and what was prepared.
+func (r *run) undone(ctx context.Context, s *Status, now time.Time, published int) error {
+	back, switched, err := r.state.Latest(ctx, undoneKind, "")
+	if err != nil {
+		return err
+	}
+	if published > 0 {
+		s.Left = append(s.Left, Plural(published, "change")+" of the prepare stage still published; mxmove undo --all takes them back")
+	}
+	if !switched {
+		return nil
+	}
+	end, err := r.drained(ctx, back)
+	if err != nil {
+		return err
+	}
+	look, _, err := r.state.Latest(ctx, backKind, "")
+	if err != nil || !look.At.Before(end) {
+		return err
+	}
+	s.Safe = Safe{false, "the old MX is back; mail may arrive at the target until " + stamp(end) + ", and mxmove undo carries it back"}
+	s.Left = append(s.Left, "the target was not looked at after that")
+	s.Next = Next{Command: "mxmove undo"}
+	if end.After(now) {
+		s.Next.NotBefore = &end
+	}
+	return nil
 }
 
 // next is the command that publishes what is left.

@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -178,6 +179,7 @@ func (r *run) reverse(ctx context.Context, o UndoOptions) error {
 	// The provider's names and limits are not the old server's.
 	options.Names, options.Reserved, options.AppendLimit = nil, nil, 0
 	options.Mailboxes = inverted(options.Mailboxes)
+	began := r.o.Clock.Now()
 	result, err := r.copier(options).Copy(ctx, accounts)
 	if err != nil {
 		return err
@@ -194,5 +196,9 @@ func (r *run) reverse(ctx context.Context, o UndoOptions) error {
 		}
 		r.say("%v", err)
 	}
-	return nil
+	return r.state.Observe(ctx, state.Observation{Kind: backKind, At: began})
 }
+
+// backKind is the kind of observation for the time at which a look at all of
+// the target began that carried everything back.
+const backKind = "back"
