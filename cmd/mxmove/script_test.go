@@ -43,6 +43,7 @@ func TestScript(t *testing.T) {
 			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock, "served": served,
 			"password": setPassword, "count": countMail, "forget": forget, "chmod": chmod, "deliver": deliver,
 			"replace": replace, "aggregate": aggregate, "tlsreport": tlsReport, "post": post,
+			"panel": panel, "zonefile": zoneFile, "reload": reload, "await": await, "desec": startDeSEC,
 		},
 	})
 }
