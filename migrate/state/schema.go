@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // A Schema is what one room keeps in state.db: statements that are each
@@ -46,6 +50,9 @@ var own = Schema{Name: "state", Migrations: []string{
 	);`,
 }}
 
+// busy is how long another process may be at the database.
+const busy = 10 * time.Second
+
 const versionTable = `CREATE TABLE IF NOT EXISTS schema_version (
 	name    TEXT PRIMARY KEY,
 	version INTEGER NOT NULL
@@ -54,7 +61,7 @@ const versionTable = `CREATE TABLE IF NOT EXISTS schema_version (
 // migrate brings every schema to the version that this program knows, all of
 // them or none, after a copy of what was there.
 func (m *Move) migrate(ctx context.Context, schemas []Schema) error {
-	have, err := versions(ctx, m.db)
+	have, err := firstVersions(ctx, m.db)
 	if err != nil {
 		return err
 	}
@@ -118,6 +125,24 @@ func apply(ctx context.Context, tx *sql.Tx, have map[string]int, schemas []Schem
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// firstVersions is versions over a connection that is still to be made. While
+// another process makes the log of a database, or takes it away, SQLite answers
+// SQLITE_BUSY at once, whatever busy_timeout says.
+func firstVersions(ctx context.Context, db *sql.DB) (map[string]int, error) {
+	for end := time.Now().Add(busy); ; {
+		have, err := versions(ctx, db)
+		var told *sqlite.Error
+		if !errors.As(err, &told) || told.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(end) {
+			return have, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // versions returns the version of every schema; none in a new database.

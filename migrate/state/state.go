@@ -101,7 +101,7 @@ func OpenReadOnly(ctx context.Context, dir string, o Options) (*Move, error) {
 	if err != nil {
 		return nil, err
 	}
-	versions, err := versions(ctx, db)
+	versions, err := firstVersions(ctx, db)
 	if err == nil && len(versions) > 0 {
 		err = newer(versions, append([]Schema{own}, o.Schemas...))
 	}
