@@ -31,8 +31,10 @@ type Facts struct {
 	Verdict  *DMARCRecord // the last alignment verdict since the switch
 	Switched time.Time    // every authoritative server showed the new MX
 	LastLate time.Time    // when a sweep last carried real mail over
+	LastDeaf time.Time    // when an old exchanger last refused a real address
 	LastLook time.Time    // when a sweep last ended with all accounts read
 	Quiet    time.Duration
+	OldMX    []OldMX // what the old exchangers said last; empty: nobody has asked
 }
 
 // A LoginState is one account's login at the target.
@@ -65,7 +67,7 @@ func cutoverGates(f Facts) []step.Result {
 
 // settledGates decides whether the quiet time is over.
 func settledGates(f Facts) []step.Result {
-	return []step.Result{clockGate(f), quietGate(f), balanceGate(f), alignedGate(f)}
+	return append([]step.Result{clockGate(f), quietGate(f), balanceGate(f), alignedGate(f)}, oldMXGate(f.OldMX)...)
 }
 
 // clockGate distrusts a clock that was set back: waits would end too late, or
@@ -167,8 +169,10 @@ func loginGate(f Facts) step.Result {
 // every account has to lie behind the quiet time.
 func quietGate(f Facts) step.Result {
 	since := f.Switched
-	if f.LastLate.After(since) {
-		since = f.LastLate
+	for _, at := range []time.Time{f.LastLate, f.LastDeaf} {
+		if at.After(since) {
+			since = at
+		}
 	}
 	end := since.Add(f.Quiet)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/probe"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -103,6 +104,10 @@ func TestSettledGates(t *testing.T) {
 		{"probe failed", func(f *Facts) { f.Verdict.DMARC = "fail" }, "aligned", step.Refused},
 		{"probe not measured", func(f *Facts) { f.Verdict.DMARC = "not-measured" }, "aligned", step.Refused},
 		{"a message missing", func(f *Facts) { f.Copy.Missing = 1 }, "balance", step.Refused},
+		{"the old exchanger accepts", func(f *Facts) { f.OldMX = []OldMX{{Answer: probe.Taken}} }, "", step.Passed},
+		{"the old exchanger refuses", func(f *Facts) { f.OldMX = []OldMX{{Answer: probe.Turned}} }, "old-mx", step.Refused},
+		{"nobody could ask the old exchanger", func(f *Facts) { f.OldMX = []OldMX{{Answer: probe.NotAsked}, {Answer: probe.Inconclusive}} }, "", step.Passed},
+		{"it refused an hour ago", func(f *Facts) { f.LastDeaf = noon.Add(-time.Hour) }, "quiet", step.Refused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

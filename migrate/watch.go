@@ -102,6 +102,11 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 	if err := r.hear(ctx); err != nil {
 		return err
 	}
+	if phase == step.Switched {
+		if err := r.askOldMX(ctx); err != nil {
+			return err
+		}
+	}
 	return r.settle(ctx, phase, open)
 }
 
@@ -201,13 +206,22 @@ func (r *run) quietFacts(ctx context.Context) (Facts, error) {
 		kind, subject string
 		at            *time.Time
 	}{
-		{seenStage, string(dnsplan.Switch), &f.Switched}, {lateKind, "", &f.LastLate}, {sweepKind, "", &f.LastLook},
+		{seenStage, string(dnsplan.Switch), &f.Switched}, {lateKind, "", &f.LastLate}, {deafKind, "", &f.LastDeaf}, {sweepKind, "", &f.LastLook},
 	} {
 		seen, _, err := r.state.Latest(ctx, o.kind, o.subject)
 		if err != nil {
 			return f, err
 		}
 		*o.at = seen.At
+	}
+	for _, domain := range r.domains() {
+		said, err := recall[OldMX](ctx, r, oldMXKind, domain)
+		if err != nil {
+			return f, err
+		}
+		if said != nil {
+			f.OldMX = append(f.OldMX, *said)
+		}
 	}
 	return f, nil
 }
