@@ -26,8 +26,11 @@ func (o *opener) mail(r *bufio.Reader) {
 		o.fail("", fmt.Errorf("message: %w", err))
 		return
 	}
+	if bytes.HasPrefix(data, []byte("From ")) { // as delivery agents write it
+		_, data, _ = bytes.Cut(data, []byte("\n"))
+	}
 	m := &mailWalk{o: o}
-	m.entity(data, 0)
+	m.message(data, 0)
 	if !o.given {
 		o.fail("", fmt.Errorf("%w: no part of the message is one", ErrNotReport))
 	}
@@ -36,6 +39,14 @@ func (o *opener) mail(r *bufio.Reader) {
 type mailWalk struct {
 	o     *opener
 	parts int
+}
+
+// message looks into a message, which is the innermost one until its end.
+func (m *mailWalk) message(data []byte, depth int) {
+	outer := m.o.around
+	m.o.around = data
+	m.entity(data, depth)
+	m.o.around = outer
 }
 
 // entity looks into a header with a body.
@@ -57,7 +68,7 @@ func (m *mailWalk) entity(data []byte, depth int) {
 	}
 	body = decodeBody(body, fieldOf(header, "Content-Transfer-Encoding"))
 	if kind == "message/rfc822" || kind == "message/global" {
-		m.entity(body, depth+1)
+		m.message(body, depth+1)
 		return
 	}
 	m.leaf(partName(header, params), body)

@@ -18,6 +18,10 @@ type Document struct {
 	Name string    // within the file, "" where it is all of it
 	Body io.Reader // until the next one is asked for
 	JSON bool      // it begins as JSON does: a TLS report, if anything
+
+	// Message is the innermost mail message around it, which tells who sent
+	// it; nil for a bare file. It must not be changed.
+	Message []byte
 }
 
 // Documents opens what a receiver has sent: an XML document, a gzip or zip
@@ -93,7 +97,8 @@ type opener struct {
 	limits Limits
 	left   int64
 	yield  func(Document, error) bool
-	done   bool // nobody wants more
+	around []byte // the innermost message that is looked into
+	done   bool   // nobody wants more
 	given  bool
 }
 
@@ -104,13 +109,13 @@ func (o *opener) give(name string, r io.Reader) {
 	b := bufio.NewReaderSize(r, 4096)
 	head, _ := b.Peek(64) // an error comes again to whoever reads
 	o.given = true
-	o.done = !o.yield(Document{Name: name, Body: b, JSON: sniff(head) == jsonFile}, nil)
+	o.done = !o.yield(Document{Name: name, Body: b, JSON: sniff(head) == jsonFile, Message: o.around}, nil)
 }
 
 func (o *opener) fail(name string, err error) {
 	if !o.done {
 		o.given = true
-		o.done = !o.yield(Document{Name: name}, err)
+		o.done = !o.yield(Document{Name: name, Message: o.around}, err)
 	}
 }
 

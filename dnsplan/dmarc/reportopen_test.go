@@ -140,6 +140,42 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// TestMessageAround: who sent a report is told by the innermost message, and a
+// part that comes after it belongs to the outer one again.
+func TestMessageAround(t *testing.T) {
+	t.Parallel()
+	packed := gz(t, fixture(t, "rfc7489.xml"))
+	attached := "Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b64(packed)
+	inner := "From: inner@receiver.example\r\n" + attached
+	forwarded := envelope + "Content-Type: multipart/mixed; boundary=f\r\n\r\n--f\r\nContent-Type: message/rfc822\r\n\r\n" + inner + "\r\n--f\r\n" + attached + "\r\n--f--\r\n"
+	tests := []struct {
+		name string
+		file string
+		want []string // what each document is in
+	}{
+		{"gzip", string(packed), []string{""}},
+		{"zip", string(zipped(t, "a", "x", "b", "y")), []string{"", ""}},
+		{"message", inner, []string{inner}},
+		{"message as delivered", "From r@receiver.example Mon Oct 12 00:00:00 2026\n" + inner, []string{inner}},
+		{"forwarded, and attached beside it", forwarded, []string{inner + "\r\n", forwarded}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for doc, err := range dmarc.Documents(strings.NewReader(tt.file), dmarc.Limits{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, string(doc.Message))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("the documents are in %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestDocumentsStops(t *testing.T) {
 	t.Parallel()
 	file := zipped(t, "a", "x", "b", "x", "c", "x")
