@@ -89,6 +89,8 @@ const (
 	oldSelector    = "old"
 	newSelector    = "s1" // a key that the owner publishes
 	newSelectorTwo = "s2" // a CNAME to the provider's
+	reporter       = "receiver.example"
+	reporterKey    = "r1"
 )
 
 // Start opens all servers and fills the old one. The caller closes the domain.
@@ -146,7 +148,7 @@ func (d *Domain) startKeys(Options) (err error) {
 	if d.ca, err = newAuthority(); err != nil {
 		return err
 	}
-	for _, selector := range []string{oldSelector, newSelectorTwo} {
+	for _, selector := range []string{oldSelector, newSelectorTwo, reporterKey} {
 		if _, d.keys[selector], err = ed25519.GenerateKey(rand.Reader); err != nil {
 			return err
 		}

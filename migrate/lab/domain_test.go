@@ -150,6 +150,20 @@ func TestSubmissionIsSignedAndArrives(t *testing.T) {
 	}
 }
 
+// TestReportsAreSigned: what the lab signs as a receiver can be verified.
+func TestReportsAreSigned(t *testing.T) {
+	t.Parallel()
+	d := start(t, lab.Options{Messages: 1})
+	msg, err := d.SignReport([]byte("From: dmarc@receiver.example\r\nSubject: Report Domain: example.org\r\n\r\nhello\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := probe.SignersOf(t.Context(), msg, resolver.Stub{Client: &resolver.Client{Resolver: d.Resolver.Addr()}})
+	if err != nil || s.From != "receiver.example" || !slices.Equal(s.Passed, []string{"receiver.example"}) {
+		t.Errorf("the report is signed by %+v (%v), want receiver.example", s, err)
+	}
+}
+
 // publishKeys writes the provider's DKIM records by the owner's hand.
 func publishKeys(t *testing.T, d *lab.Domain) {
 	t.Helper()

@@ -46,6 +46,16 @@ func (d *Domain) DeliverAt(ctx context.Context, host, from, to string, body []by
 	return nil
 }
 
+// SignReport signs a message as receiver.example signs its reports: with a key
+// that the lab's DNS has, and whoever the message says it is from.
+func (d *Domain) SignReport(message []byte) ([]byte, error) {
+	out, err := Signature{reporter, reporterKey, d.keys[reporterKey]}.sign(message)
+	if err != nil {
+		return nil, fmt.Errorf("sign as %s: %w", reporter, err)
+	}
+	return out, nil
+}
+
 // OldMXHost and NewMXHost are the names for DeliverAt.
 const (
 	OldMXHost = oldHost

@@ -58,6 +58,14 @@ $TTL 300
 ns1 IN A 203.0.113.54
 out IN A 203.0.113.20
 `},
+	// A receiver that sends reports. Its mail is signed, and comes by Deliver.
+	{"receiver.example.", `
+$TTL 300
+@  IN SOA ns1 hostmaster 1 3600 600 86400 60
+@  IN NS  ns1
+ns1 IN A 203.0.113.55
+r1._domainkey 2 IN TXT <R1>
+`},
 	{"2.0.192.in-addr.arpa.", `
 $TTL 300
 @  IN SOA ns1.example.org. hostmaster.example.org. 1 3600 600 86400 60
@@ -87,11 +95,15 @@ func (d *Domain) zones(o Options) ([]zone.Zone, error) {
 	if err != nil {
 		return nil, err
 	}
+	reports, err := keyRecord(d.keys[reporterKey])
+	if err != nil {
+		return nil, err
+	}
 	source := sourceIP
 	if o.SourceIP.IsValid() {
 		source = o.SourceIP.String()
 	}
-	fill := strings.NewReplacer("<TTL>", fmt.Sprint(o.TTL), "<OLD>", zone.TXT(old), "<S2>", zone.TXT(two), "<SOURCE>", source)
+	fill := strings.NewReplacer("<TTL>", fmt.Sprint(o.TTL), "<OLD>", zone.TXT(old), "<S2>", zone.TXT(two), "<R1>", zone.TXT(reports), "<SOURCE>", source)
 	var zs []zone.Zone
 	for _, f := range zoneFiles {
 		z, err := zone.Read(strings.NewReader(fill.Replace(f.text)), f.origin, f.origin)
