@@ -25,8 +25,11 @@ type ReportRead struct {
 	End      time.Time `json:"end"`
 	Rows     int       `json:"rows"`
 	Messages int64     `json:"messages"`
-	Known    bool      `json:"known"` // it was read before, and does not count again
+	Known    bool      `json:"known"`     // it was read before, and does not count again
+	SignedBy string    `json:"signed_by"` // the organization that signed it; empty: not authenticated, as all reports about TLS
 	Notes    []string  `json:"notes"`
+
+	later bool // it may be vouched for when the DNS answers
 }
 
 // A reportBook is the memory of reports in state.db. Its DB may be nil: then
@@ -37,13 +40,14 @@ type reportBook struct{ db *sql.DB }
 var errOtherDomain = errors.New("the report is about another domain")
 
 // add reads one document and keeps it whole or not at all. Ours tells whether
-// a policy domain is one of the move's.
-func (b reportBook) add(ctx context.Context, doc io.Reader, now time.Time, ours func(string) bool) (ReportRead, error) {
+// a policy domain is one of the move's, and v who sent it. A report that
+// somebody vouches for takes the place of a copy for which nobody did.
+func (b reportBook) add(ctx context.Context, doc io.Reader, now time.Time, ours func(string) bool, v voucher) (ReportRead, error) {
 	tx, err := b.db.BeginTx(ctx, nil)
 	if err != nil {
 		return ReportRead{}, stateError{fmt.Errorf("keep a report: %w", err)}
 	}
-	read, err := addReport(ctx, tx, doc, now, ours)
+	read, err := addReport(ctx, tx, doc, now, ours, v)
 	if err == nil && !read.Known {
 		if err = tx.Commit(); err != nil {
 			err = stateError{fmt.Errorf("keep a report: %w", err)}
@@ -58,7 +62,7 @@ func (b reportBook) add(ctx context.Context, doc io.Reader, now time.Time, ours 
 // errKnown ends the reading of a report that is in the book already.
 var errKnown = errors.New("the report is known")
 
-func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ours func(string) bool) (ReportRead, error) {
+func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ours func(string) bool, v voucher) (ReportRead, error) {
 	read := ReportRead{Notes: []string{}}
 	var id int64
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) + 1 FROM report`).Scan(&id); err != nil {
@@ -69,7 +73,7 @@ func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ou
 		if first {
 			// Receivers name the report before its rows, which spares reading a
 			// large one again. Where they do not, the end will tell.
-			if err := known(ctx, tx, r.ReportKey); err != nil {
+			if _, err := unlessKnown(ctx, tx, *r, v); err != nil {
 				return err
 			}
 			first = false
@@ -82,11 +86,16 @@ func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ou
 	if err == nil && !ours(r.Domain) {
 		err = fmt.Errorf("%w: %s", errOtherDomain, r.Domain)
 	}
+	if err == nil || errors.Is(err, errKnown) {
+		read.SignedBy, read.later = v.signs(r)
+		read.later = read.later && worthWaiting(r.End, now)
+	}
+	copied := keptReport{}
 	if err == nil {
-		err = known(ctx, tx, r.ReportKey)
+		copied, err = unlessKnown(ctx, tx, r, v)
 	}
 	if errors.Is(err, errKnown) {
-		return recount(ctx, tx, read)
+		return recount(ctx, tx, read, r)
 	}
 	if err == nil {
 		err = sink.flush(ctx)
@@ -94,40 +103,77 @@ func addReport(ctx context.Context, tx *sql.Tx, doc io.Reader, now time.Time, ou
 	if err != nil {
 		return read, err
 	}
-	return read, insertReport(ctx, tx, id, r, read.Notes, now)
+	if copied.id != 0 {
+		read.Notes = append(read.Notes, "it takes the place of a copy that was not authenticated")
+		if err := copied.drop(ctx, tx); err != nil {
+			return read, err
+		}
+	}
+	return read, insertReport(ctx, tx, id, r, read, now)
 }
 
-func insertReport(ctx context.Context, tx *sql.Tx, id int64, r dmarc.Report, notes []string, now time.Time) error {
-	text, err := json.Marshal(notes)
+func insertReport(ctx context.Context, tx *sql.Tx, id int64, r dmarc.Report, read ReportRead, now time.Time) error {
+	text, err := json.Marshal(read.Notes)
 	if err != nil {
 		return fmt.Errorf("notes of a report: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO report (id, org, domain, report_id, begins, ends, email, notes, taken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, r.Org, r.Domain, r.ID, r.Begin.Unix(), r.End.Unix(), r.Email, string(text), now.UTC().Format(time.RFC3339)); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO report (id, org, domain, report_id, begins, ends, email, notes, taken, signed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, r.Org, r.Domain, r.ID, r.Begin.Unix(), r.End.Unix(), r.Email, string(text), now.UTC().Format(time.RFC3339), read.SignedBy); err != nil {
 		return stateError{fmt.Errorf("keep a report: %w", err)}
 	}
 	return nil
 }
 
-const sameReport = `org = ? AND domain = ? AND report_id = ? AND begins = ? AND ends = ?`
+const sameReport = `org = ? AND domain = ? AND report_id = ? AND begins = ? AND ends = ? AND email = ?`
 
-// known returns errKnown for a report that is in the book.
-func known(ctx context.Context, tx *sql.Tx, k dmarc.ReportKey) error {
-	var n int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM report WHERE `+sameReport, k.Org, k.Domain, k.ID, k.Begin.Unix(), k.End.Unix()).Scan(&n); err != nil {
-		return stateError{fmt.Errorf("look for a report: %w", err)}
+// A keptReport is a report in the book; the zero value is none.
+type keptReport struct {
+	id       int64
+	signedBy string
+}
+
+// find looks for a report in the book.
+func find(ctx context.Context, tx *sql.Tx, r dmarc.Report) (k keptReport, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT id, signed_by FROM report WHERE `+sameReport,
+		r.Org, r.Domain, r.ID, r.Begin.Unix(), r.End.Unix(), r.Email).Scan(&k.id, &k.signedBy)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return k, stateError{fmt.Errorf("look for a report: %w", err)}
 	}
-	if n > 0 {
-		return errKnown
+	return k, nil
+}
+
+// unlessKnown returns errKnown for a report that is in the book. A copy that
+// nobody vouches for does not count when somebody does now; it is returned.
+func unlessKnown(ctx context.Context, tx *sql.Tx, r dmarc.Report, v voucher) (keptReport, error) {
+	k, err := find(ctx, tx, r)
+	if err != nil || k.id == 0 {
+		return k, err
+	}
+	if by, _ := v.signs(r); by == "" || k.signedBy != "" {
+		return k, errKnown
+	}
+	return k, nil
+}
+
+// drop takes a report out of the book.
+func (k keptReport) drop(ctx context.Context, tx *sql.Tx) error {
+	for _, from := range []string{`report_entry WHERE report`, `report WHERE id`} {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM `+from+` = ?`, k.id); err != nil {
+			return stateError{fmt.Errorf("replace a report: %w", err)}
+		}
 	}
 	return nil
 }
 
 // recount fills in what the book has of a report that was read before.
-func recount(ctx context.Context, tx *sql.Tx, read ReportRead) (ReportRead, error) {
-	read.Known = true
-	err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(messages), 0) FROM report_entry WHERE report = (SELECT id FROM report WHERE `+sameReport+`)`,
-		read.Org, read.Domain, read.ID, read.Begin.Unix(), read.End.Unix()).Scan(&read.Rows, &read.Messages)
+func recount(ctx context.Context, tx *sql.Tx, read ReportRead, r dmarc.Report) (ReportRead, error) {
+	k, err := find(ctx, tx, r)
+	if err != nil {
+		return read, err
+	}
+	read.Known, read.SignedBy = true, k.signedBy
+	read.later = read.later && k.signedBy == ""
+	err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(messages), 0) FROM report_entry WHERE report = ?`, k.id).Scan(&read.Rows, &read.Messages)
 	if err != nil {
 		return read, stateError{fmt.Errorf("look for a report: %w", err)}
 	}
@@ -200,6 +246,7 @@ func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow))
 type period struct {
 	Org        string
 	Begin, End time.Time
+	SignedBy   string // the organization that vouches for it, empty: nobody
 }
 
 // periods returns what is covered since a time, the earliest first.
@@ -207,7 +254,7 @@ func (b reportBook) periods(ctx context.Context, since time.Time) ([]period, err
 	if ok, err := b.known(ctx); err != nil || !ok {
 		return nil, err
 	}
-	rows, err := b.db.QueryContext(ctx, `SELECT org, begins, ends FROM report WHERE ends >= ? ORDER BY begins, ends, org`, since.Unix())
+	rows, err := b.db.QueryContext(ctx, `SELECT org, begins, ends, signed_by FROM report WHERE ends >= ? ORDER BY begins, ends, org`, since.Unix())
 	if err != nil {
 		return nil, fmt.Errorf("periods of the reports: %w", err)
 	}
@@ -216,7 +263,7 @@ func (b reportBook) periods(ctx context.Context, since time.Time) ([]period, err
 	for rows.Next() {
 		var p period
 		var begins, ends int64
-		if err := rows.Scan(&p.Org, &begins, &ends); err != nil {
+		if err := rows.Scan(&p.Org, &begins, &ends, &p.SignedBy); err != nil {
 			return nil, fmt.Errorf("periods of the reports: %w", err)
 		}
 		p.Begin, p.End = time.Unix(begins, 0).UTC(), time.Unix(ends, 0).UTC()

@@ -51,7 +51,7 @@ func TestSameReport(t *testing.T) {
 		day     int
 		known   bool
 	}{{"A", "7", 1, false}, {"A", "7", 2, false}, {"A", "7", 1, true}, {"B", "7", 1, false}, {"B", "8", 1, false}} {
-		read, err := book.add(t.Context(), reportOf(tt.org, tt.id, tt.day), noon, always)
+		read, err := book.add(t.Context(), reportOf(tt.org, tt.id, tt.day), noon, always, voucher{})
 		if err != nil || read.Known != tt.known || read.Messages != 1 {
 			t.Errorf("add %s/%s of day %d = %+v, %v, want known %v", tt.org, tt.id, tt.day, read, err, tt.known)
 		}
@@ -78,13 +78,13 @@ func TestReportIsKeptWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	book := openBook(t)
 	cut := io.LimitReader(reportOf("A", "1", 1), 500)
-	if _, err := book.add(t.Context(), cut, noon, always); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := book.add(t.Context(), cut, noon, always, voucher{}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("add of a report that was cut off: %v", err)
 	}
-	if _, err := book.add(t.Context(), reportOf("A", "2", 1), noon, func(string) bool { return false }); !errors.Is(err, errOtherDomain) {
+	if _, err := book.add(t.Context(), reportOf("A", "2", 1), noon, func(string) bool { return false }, voucher{}); !errors.Is(err, errOtherDomain) {
 		t.Errorf("add of another domain's: %v", err)
 	}
-	if _, err := book.add(t.Context(), strings.NewReader("unused"), noon, always); !errors.Is(err, dmarc.ErrNotReport) {
+	if _, err := book.add(t.Context(), strings.NewReader("unused"), noon, always, voucher{}); !errors.Is(err, dmarc.ErrNotReport) {
 		t.Errorf("add of a word: %v", err)
 	}
 	if err := book.each(t.Context(), time.Time{}, func(r sentRow) { t.Errorf("row %+v is kept", r) }); err != nil {
@@ -102,7 +102,7 @@ func TestRowsAreJoined(t *testing.T) {
 	}
 	record := string(doc[strings.Index(string(doc), "<record>"):strings.Index(string(doc), "</feedback>")])
 	text := strings.Replace(string(doc), "</feedback>", record+strings.Replace(record, "192.0.2.10", "192.0.2.11", 1)+"</feedback>", 1)
-	if _, err := book.add(t.Context(), strings.NewReader(text), noon, always); err != nil {
+	if _, err := book.add(t.Context(), strings.NewReader(text), noon, always, voucher{}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -166,7 +166,7 @@ func BenchmarkKeepReport(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		read, err := openBook(b).add(context.Background(), strings.NewReader(text.String()), noon, always)
+		read, err := openBook(b).add(context.Background(), strings.NewReader(text.String()), noon, always, voucher{})
 		if err != nil || read.Rows != 100_000 {
 			b.Fatal(read.Rows, err)
 		}

@@ -153,7 +153,8 @@ func (g *reportReading) look(ctx context.Context, b reportBox) error {
 	return nil
 }
 
-// mailbox reads one mailbox from where the last look ended.
+// mailbox reads one mailbox from where the last look ended. The mark stays at
+// a message whose signature could not be judged, so that the next look does.
 func (g *reportReading) mailbox(ctx context.Context, src *imapconn.Source, b reportBox, wire, name string, left *int64) error {
 	sel, err := src.Examine(ctx, wire)
 	if err != nil || sel.UIDNext <= 1 {
@@ -170,6 +171,7 @@ func (g *reportReading) mailbox(ctx context.Context, src *imapconn.Source, b rep
 	if mark.validity == sel.UIDValidity {
 		next = max(next, mark.next)
 	}
+	hold := imap.UID(0) // the first message that is to be judged again
 	for next < sel.UIDNext && *left > 0 {
 		var uids []imap.UID
 		for ; len(uids) < boxBatch && next < sel.UIDNext; next++ {
@@ -183,12 +185,20 @@ func (g *reportReading) mailbox(ctx context.Context, src *imapconn.Source, b rep
 			if err != nil {
 				return err
 			}
-			return g.documents(ctx, fmt.Sprintf("%s/%s/%d", b.account, name, uid), bytes.NewReader(msg), !announces(msg))
+			later, err := g.documents(ctx, fmt.Sprintf("%s/%s/%d", b.account, name, uid), bytes.NewReader(msg), !announces(msg))
+			if later && (hold == 0 || uid < hold) {
+				hold = uid
+			}
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		if err := g.book.setMark(ctx, b, name, boxMark{sel.UIDValidity, next}); err != nil {
+		m := boxMark{sel.UIDValidity, next}
+		if hold != 0 && *left > 0 {
+			m.next = hold // but never so that a run gets no further than the last
+		}
+		if err := g.book.setMark(ctx, b, name, m); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,10 @@ type reportReading struct {
 	read   []ReportRead
 	unread []ReportUnread
 	others int // reports about other domains
+
+	around  []byte // the message that was asked about last
+	voucher voucher
+	silent  int // messages about which nothing was found out in time
 }
 
 func (r *run) reading() *reportReading {
@@ -90,29 +94,27 @@ func (g *reportReading) file(ctx context.Context, path string) error {
 		return nil
 	}
 	defer f.Close()
-	return g.documents(ctx, path, f, false)
+	_, err = g.documents(ctx, path, f, false)
+	return err
 }
 
 // documents reads all reports in what one file or message holds. Quiet passes
-// over what is no report at all: a mailbox has other mail, too.
-func (g *reportReading) documents(ctx context.Context, name string, r io.Reader, quiet bool) error {
+// over what is no report at all: a mailbox has other mail, too. Later says that
+// one may be vouched for when the DNS answers.
+func (g *reportReading) documents(ctx context.Context, name string, r io.Reader, quiet bool) (later bool, err error) {
 	for doc, err := range dmarc.Documents(r, dmarc.Limits{}) {
 		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+			return later, context.Cause(ctx)
 		}
 		file := name
 		if doc.Name != "" {
 			file += "/" + doc.Name
 		}
-		var read ReportRead
-		if err == nil && doc.JSON {
-			read, err = g.book.addTLS(ctx, doc.Body, g.r.ours)
-		} else if err == nil {
-			read, err = g.book.add(ctx, doc.Body, g.r.o.Clock.Now(), g.r.ours)
-		}
+		read, err := g.document(ctx, doc, err)
 		switch {
 		case err == nil:
 			read.File = file
+			later = later || read.later
 			g.read = append(g.read, read)
 		case errors.Is(err, errOtherDomain):
 			g.others++
@@ -120,14 +122,30 @@ func (g *reportReading) documents(ctx context.Context, name string, r io.Reader,
 		case unusable(err):
 			g.fail(file, err)
 		default:
-			return err
+			return later, err
 		}
 	}
-	return nil
+	return later, nil
 }
 
-// A stateError is what the database says, as opposed to what is wrong with a
-// report.
+// document reads one report, of either kind, unless it could not be opened.
+func (g *reportReading) document(ctx context.Context, doc dmarc.Document, err error) (ReportRead, error) {
+	if err != nil {
+		return ReportRead{}, err
+	}
+	if doc.JSON {
+		return g.book.addTLS(ctx, doc.Body, g.r.ours)
+	}
+	// The DNS is asked before the state is held.
+	v, err := g.vouch(ctx, &doc)
+	if err != nil {
+		return ReportRead{}, stateError{err}
+	}
+	return g.book.add(ctx, doc.Body, g.r.o.Clock.Now(), g.r.ours, v)
+}
+
+// A stateError is what the database says, or the end of the run, as opposed to
+// what is wrong with a report.
 type stateError struct{ error }
 
 func (e stateError) Unwrap() error { return e.error }

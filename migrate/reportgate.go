@@ -21,13 +21,14 @@ const maxSilence = 72 * time.Hour
 // A ReportFacts value is what the reports tell of the senders that a stage
 // takes out of the SPF record.
 type ReportFacts struct {
-	Leaves  bool       // the stage takes somebody out
-	From    time.Time  // what is asked about
-	Until   time.Time  // now
-	Periods []period   // of the reports that touch it, the earliest first
-	Sent    []leftBy   // by those who leave, the most first
-	Missing error      // why it could not be told who an address belongs to
-	Gone    []spf.Term // the terms that leave
+	Leaves   bool       // the stage takes somebody out
+	From     time.Time  // what is asked about
+	Until    time.Time  // now
+	Periods  []period   // of the signed reports that touch it, the earliest first
+	Unsigned int        // reports that touch it and that nobody vouches for
+	Sent     []leftBy   // by those who leave, the most first
+	Missing  error      // why it could not be told who an address belongs to
+	Gone     []spf.Term // the terms that leave
 }
 
 // A leftBy is mail that came from an address that leaves.
@@ -52,9 +53,11 @@ func (r *run) reportFacts(ctx context.Context, plan dnsplan.Plan, stage dnsplan.
 		return facts, err
 	}
 	book := reportBook{r.state.DB()}
-	if facts.Periods, err = book.periods(ctx, facts.From); err != nil {
+	periods, err := book.periods(ctx, facts.From)
+	if err != nil {
 		return facts, err
 	}
+	facts.cover(periods)
 	gone, check := leaving(plan, stage), &spf.Checker{Ask: lookup(ctx, client)}
 	for _, terms := range gone {
 		facts.Gone = append(facts.Gone, terms...)
@@ -82,6 +85,18 @@ func (r *run) reportFacts(ctx context.Context, plan dnsplan.Plan, stage dnsplan.
 		return a.Source.Compare(b.Source)
 	})
 	return facts, context.Cause(ctx)
+}
+
+// cover takes what is covered from the reports that somebody vouches for. A
+// report that anybody may have written can speak against closing, never for it.
+func (f *ReportFacts) cover(periods []period) {
+	for _, p := range periods {
+		if p.SignedBy == "" {
+			f.Unsigned++
+		} else {
+			f.Periods = append(f.Periods, p)
+		}
+	}
 }
 
 // leaver counts a row whose address one of the terms lets pass.
@@ -120,17 +135,45 @@ func reportsGate(f ReportFacts) step.Result {
 			evidence = append(evidence, fmt.Sprintf("%s (%s): %d messages, last in a report until %s", s.Source, s.Term, s.Messages, stamp(s.Last)))
 		}
 		return refuse(gate, code, fmt.Sprintf("the old server still sends as the domain: receivers report %d addresses of it", len(f.Sent)),
-			"find what sends there and let it send through the provider; "+accept, evidence...)
+			"find what sends there and let it send through the provider; "+accept, append(evidence, f.heard())...)
 	case f.Missing != nil:
 		return unmeasured(gate, code, "the DNS did not say whose the addresses in the reports are", "run the command again; "+accept, f.Missing.Error())
 	case len(f.Periods) == 0:
-		return unmeasured(gate, code, "nobody knows whether the old server still sends as the domain: no DMARC report covers the time since "+stamp(f.From),
-			"run mxmove reports with the reports that came since, or "+accept)
+		return unmeasured(gate, code, "nobody knows whether the old server still sends as the domain: no "+f.kind()+" covers the time since "+stamp(f.From), f.more()+accept, f.heard())
 	case silence > maxSilence:
-		return unmeasured(gate, code, fmt.Sprintf("no DMARC report covers the %s from %s on", span(silence), stamp(at)),
-			"run mxmove reports with the reports that came since, or "+accept)
+		return unmeasured(gate, code, fmt.Sprintf("no %s covers the %s from %s on", f.kind(), span(silence), stamp(at)), f.more()+accept, f.heard())
 	}
-	return pass(gate, fmt.Sprintf("%d reports of %s since %s name no address that leaves SPF (%s)", len(f.Periods), f.receivers(), stamp(f.From), f.terms()))
+	return pass(gate, fmt.Sprintf("%d signed reports of %s since %s name no address that leaves SPF (%s); %s", len(f.Periods), f.receivers(), stamp(f.From), f.terms(), f.heard()))
+}
+
+// kind says which reports there are none of.
+func (f ReportFacts) kind() string {
+	if f.Unsigned > 0 {
+		return "DMARC report that its sender signed"
+	}
+	return "DMARC report"
+}
+
+// more says which reports would help. A bare file proves no sender.
+func (f ReportFacts) more() string {
+	if f.Unsigned > 0 {
+		return "run mxmove reports with the messages that the reports came in, saved whole, or "
+	}
+	return "run mxmove reports with the reports that came since, or "
+}
+
+// heard says whose reports there are.
+func (f ReportFacts) heard() string {
+	signers, _ := signersOf(f.Periods)
+	switch {
+	case len(signers) == 0 && f.Unsigned == 0:
+		return "no reports"
+	case len(signers) == 0:
+		return fmt.Sprintf("%d reports not authenticated, none signed by its sender", f.Unsigned)
+	case f.Unsigned == 0:
+		return "signed by " + SignerNames(signers)
+	}
+	return fmt.Sprintf("signed by %s; %d more not authenticated", SignerNames(signers), f.Unsigned)
 }
 
 // silence returns the longest time that no report covers, and its beginning.
@@ -150,7 +193,7 @@ func (f ReportFacts) silence() (longest time.Duration, at time.Time) {
 func (f ReportFacts) receivers() string {
 	seen := make(map[string]bool)
 	for _, p := range f.Periods {
-		seen[p.Org] = true
+		seen[p.SignedBy] = true
 	}
 	if len(seen) == 1 {
 		return "1 receiver"

@@ -18,9 +18,19 @@ import (
 func daily(from, to int) []period {
 	var ps []period
 	for d := from; d > to; d-- {
-		ps = append(ps, period{Org: "receiver.example", Begin: noon.AddDate(0, 0, -d), End: noon.AddDate(0, 0, -d+1)})
+		ps = append(ps, period{Org: "Receiver", SignedBy: "receiver.example", Begin: noon.AddDate(0, 0, -d), End: noon.AddDate(0, 0, -d+1)})
 	}
 	return ps
+}
+
+// unsign takes the signatures of the last reports.
+func (f *ReportFacts) unsign(n int) {
+	all := f.Periods
+	for i := len(all) - n; i < len(all); i++ {
+		all[i].SignedBy = ""
+	}
+	f.Periods = nil
+	f.cover(all)
 }
 
 func TestReportsGate(t *testing.T) {
@@ -32,16 +42,20 @@ func TestReportsGate(t *testing.T) {
 		want   step.Outcome
 		text   string
 	}{
-		{"covered and silent", func(*ReportFacts) {}, step.Passed, "14 reports of 1 receiver"},
+		{"covered and silent", func(*ReportFacts) {}, step.Passed, "14 signed reports of 1 receiver"},
 		{"nobody leaves", func(f *ReportFacts) { *f = ReportFacts{} }, step.Passed, "no sender is taken out"},
 		{"no report", func(f *ReportFacts) { f.Periods = nil }, step.NotMeasured, "no DMARC report covers the time since 2026-11-11"},
 		{"rows of the old server", func(f *ReportFacts) { f.Sent = sent }, step.Refused, "still sends"},
 		{"rows beat a gap", func(f *ReportFacts) { f.Sent, f.Periods = sent, daily(14, 13) }, step.Refused, "still sends"},
-		{"late by a weekend", func(f *ReportFacts) { f.Periods = daily(14, 3) }, step.Passed, "11 reports"},
+		{"late by a weekend", func(f *ReportFacts) { f.Periods = daily(14, 3) }, step.Passed, "11 signed reports"},
 		{"stopped", func(f *ReportFacts) { f.Periods = daily(14, 4) }, step.NotMeasured, "covers the 4 d 0 h from 2026-11-21"},
 		{"begun late", func(f *ReportFacts) { f.Periods = daily(9, 0) }, step.NotMeasured, "covers the 5 d 0 h from 2026-11-11"},
 		{"a gap in the middle", func(f *ReportFacts) { f.Periods = append(daily(14, 10), daily(6, 0)...) }, step.NotMeasured, "covers the 4 d 0 h from 2026-11-15"},
-		{"one long report", func(f *ReportFacts) { f.Periods = []period{{"x", noon.AddDate(0, 0, -20), noon}} }, step.Passed, "1 reports"},
+		{"one long report", func(f *ReportFacts) { f.Periods = []period{{"x", noon.AddDate(0, 0, -20), noon, "x.example"}} }, step.Passed, "1 signed reports"},
+		{"none of them signed", func(f *ReportFacts) { f.unsign(14) }, step.NotMeasured, "no DMARC report that its sender signed covers the time since 2026-11-11"},
+		{"the last ones not signed", func(f *ReportFacts) { f.unsign(4) }, step.NotMeasured, "no DMARC report that its sender signed covers the 4 d 0 h from 2026-11-21"},
+		{"some not signed", func(f *ReportFacts) { f.unsign(2) }, step.Passed, "signed by receiver.example; 2 more not authenticated"},
+		{"rows that nobody signed", func(f *ReportFacts) { f.unsign(14); f.Sent = sent }, step.Refused, "still sends"},
 		{"DNS silent", func(f *ReportFacts) { f.Missing = errors.New("no answer") }, step.NotMeasured, "did not say whose"},
 	}
 	for _, tt := range tests {
@@ -52,6 +66,10 @@ func TestReportsGate(t *testing.T) {
 			got := reportsGate(f)
 			if got.Outcome != tt.want || !strings.Contains(got.Text, tt.text) {
 				t.Errorf("reportsGate = %s %q, want %s %q", got.Outcome, got.Text, tt.want, tt.text)
+			}
+			heard := strings.Join(got.Evidence, "\n")
+			if f.Unsigned > 0 && !strings.Contains(got.Text+heard, "not authenticated") || len(f.Periods) > 0 && got.Outcome != step.Passed && f.Missing == nil && !strings.Contains(heard, "signed by "+f.Periods[0].SignedBy) {
+				t.Errorf("the evidence %q does not say whose reports there are", got.Evidence)
 			}
 			if got.Outcome != step.Passed && (got.Code != finding.GateReports || !strings.Contains(got.Fix, "--accept MX088")) {
 				t.Errorf("refused with %s %q", got.Code, got.Fix)

@@ -21,6 +21,8 @@ type Reports struct {
 	End       *time.Time        `json:"end"`
 	Kept      int               `json:"reports"`   // all that are remembered
 	Receivers int               `json:"receivers"` // that sent them
+	Signers   []ReportSigner    `json:"signers"`   // who vouches for reports, the most first
+	Unsigned  int               `json:"unsigned"`  // reports that nobody vouches for: they count against, never for
 	Read      []ReportRead      `json:"read"`      // by this run
 	Unread    []ReportUnread    `json:"unread"`    // by this run
 	Others    int               `json:"others"`    // read by this run, about other domains
@@ -124,6 +126,7 @@ func (r *run) reports(ctx context.Context, k *knownSenders) (Reports, error) {
 		}
 	}
 	doc.Kept, doc.Receivers = len(periods), len(receivers)
+	doc.Signers, doc.Unsigned = signersOf(periods)
 	doc.Streams, doc.Omitted = g.list()
 	doc.Selectors = g.keys()
 	if doc.TLS, err = book.tls(ctx, time.Time{}); err != nil {

@@ -26,7 +26,7 @@ import (
 // from each address.
 func lastDay(until time.Time, sources ...string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<feedback><report_metadata><org_name>receiver.example</org_name><report_id>1</report_id><date_range><begin>%d</begin><end>%d</end></date_range></report_metadata>
+	fmt.Fprintf(&b, `<feedback><report_metadata><org_name>Receiver</org_name><email>dmarc@receiver.example</email><report_id>1</report_id><date_range><begin>%d</begin><end>%d</end></date_range></report_metadata>
 <policy_published><domain>example.org</domain><p>quarantine</p></policy_published>`, until.Add(-24*time.Hour).Unix(), until.Unix())
 	for _, source := range sources {
 		fmt.Fprintf(&b, `<record><row><source_ip>%s</source_ip><count>10</count><policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>pass</spf></policy_evaluated></row>
@@ -51,13 +51,45 @@ func mailed(t *testing.T, report []byte) []byte {
 		base64.StdEncoding.EncodeToString(packed.Bytes()))
 }
 
-// watchOnce delivers a report to the mailbox that the record names, and lets a
-// sweep find it there.
-func (h *home) watchOnce(t *testing.T, sources ...string) {
+// signed is a message with the signature of receiver.example.
+func (h *home) signed(t *testing.T, msg []byte) []byte {
 	t.Helper()
-	if err := h.Deliver(t.Context(), "dmarc@receiver.example", "info@example.org", mailed(t, lastDay(h.clock.Now(), sources...))); err != nil {
+	msg, err := h.SignReport(msg)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return msg
+}
+
+// reported delivers messages to the mailbox that the record names.
+func (h *home) reported(t *testing.T, msgs ...[]byte) {
+	t.Helper()
+	for _, msg := range msgs {
+		if err := h.Deliver(t.Context(), "dmarc@receiver.example", "info@example.org", msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wantReports has reports sent to an account of the move.
+func (h *home) wantReports(t *testing.T) {
+	t.Helper()
+	record := zone.RRset{Name: "_dmarc.example.org.", Type: dns.TypeTXT, TTL: 2, Data: []string{`"v=DMARC1; p=quarantine; rua=mailto:info@example.org"`}}
+	if err := h.DNS.Set(record); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watchOnce delivers a signed report of the last day, and lets a sweep find it.
+func (h *home) watchOnce(t *testing.T, sources ...string) {
+	t.Helper()
+	h.watchFor(t, h.signed(t, mailed(t, lastDay(h.clock.Now(), sources...))))
+}
+
+// watchFor delivers messages, and lets a sweep find them.
+func (h *home) watchFor(t *testing.T, msgs ...[]byte) {
+	t.Helper()
+	h.reported(t, msgs...)
 	h.New.ResetCommands()
 	if err := h.open(t).Watch(t.Context(), migrate.WatchOptions{Once: true}); err != nil {
 		t.Fatal(err)
@@ -72,13 +104,11 @@ func (h *home) watchOnce(t *testing.T, sources ...string) {
 func TestReportsDecideTheClose(t *testing.T) {
 	t.Parallel()
 	h := startHome(t, lab.Options{Messages: 12, Attachment: 1 << 10, TTL: 1})
-	record := zone.RRset{Name: "_dmarc.example.org.", Type: dns.TypeTXT, TTL: 2, Data: []string{`"v=DMARC1; p=quarantine; rua=mailto:info@example.org"`}}
-	if err := h.DNS.Set(record); err != nil {
-		t.Fatal(err)
-	}
+	h.wantReports(t)
 	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	h.edit(t, "mxmove.yaml", "quiet: 2s", "quiet: 20h") // what the reports have to cover
 	h.clock.jump(6 * 24 * time.Hour)
 	h.watchOnce(t, "198.51.100.25", "192.0.2.10")
 	err := h.open(t).Finish(t.Context(), "")
@@ -101,7 +131,7 @@ func TestReportsDecideTheClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rec.Reports == nil || rec.Reports.Kept != 2 || len(rec.Reports.Streams) != 3 {
+	if rec.Reports == nil || rec.Reports.Kept != 2 || rec.Reports.Unsigned != 0 || len(rec.Reports.Streams) != 3 {
 		t.Errorf("the record of the move holds %+v, want two reports and three streams", rec.Reports)
 	}
 }

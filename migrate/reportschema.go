@@ -82,4 +82,26 @@ var reportSchema = []string{
 	`INSERT INTO report_entry SELECT report, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
 		spf_domain, spf_result, disposition, dkim_aligned, spf_aligned, differs, messages FROM report_row`,
 	`DROP TABLE report_row`,
+	// The reports again: an address in the report is part of what makes two of
+	// them the same, because who signs is held against it. Otherwise a report
+	// signed by one organization could take the place of another's.
+	`CREATE TABLE report_kept (
+		id BIGINT PRIMARY KEY,
+		org TEXT NOT NULL,
+		domain TEXT NOT NULL,
+		report_id TEXT NOT NULL,
+		begins BIGINT NOT NULL,
+		ends BIGINT NOT NULL,
+		email TEXT NOT NULL,
+		notes TEXT NOT NULL,
+		taken TEXT NOT NULL,
+		signed_by TEXT NOT NULL,
+		modes TEXT NOT NULL DEFAULT 'rr',
+		UNIQUE (org, domain, report_id, begins, ends, email)
+	)`,
+	`INSERT INTO report_kept SELECT id, org, domain, report_id, begins, ends, email, notes, taken, signed_by, modes FROM report`,
+	`DROP TABLE report`,
+	`ALTER TABLE report_kept RENAME TO report`,
+	// Nobody had asked yet who signed: the mailboxes are read again.
+	`DELETE FROM report_mark`,
 }

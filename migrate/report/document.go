@@ -95,6 +95,7 @@ func reports(from *migrate.Reports) *migrate.Reports {
 	r.Made = r.Made.UTC()
 	r.Read, r.Unread = append([]migrate.ReportRead{}, r.Read...), append([]migrate.ReportUnread{}, r.Unread...)
 	r.Streams, r.Selectors = append([]migrate.Stream{}, r.Streams...), append([]migrate.SelectorSeen{}, r.Selectors...)
+	r.Signers = append([]migrate.ReportSigner{}, r.Signers...)
 	r.TLS = append([]migrate.TLSSeen{}, r.TLS...)
 	for i, s := range r.Streams {
 		r.Streams[i].From, r.Streams[i].Days = append([]string{}, s.From...), append([]migrate.StreamDay{}, s.Days...)
