@@ -72,6 +72,16 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check((*world(ts)).Deliver(context.Background(), "dmarc@receiver.example", args[0], []byte(ts.ReadFile(args[1]))))
 }
 
+// sign signs a message as receiver.example does, in place: sign FILE.
+func sign(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sign FILE")
+	}
+	msg, err := (*world(ts)).SignReport([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), msg, 0o600))
+}
+
 // tlsJSON is a TLS report of the day until a time: ten sessions went well, and
 // two failed at the new exchanger.
 func tlsJSON(until time.Time) string {

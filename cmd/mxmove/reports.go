@@ -29,6 +29,10 @@ mail is aligned, and by what they are known: the old server, the provider, or th
 domain's SPF record. Nothing is published because of a report. Reports
 about TLS (TLS-RPT), which come the same way, are read as well.
 
+Anybody can write a report. One in a message that its sender has signed (DKIM) is
+authenticated; close waits for those. All others, and bare files, can only speak
+against closing. Save messages whole, so that their signatures can be verified.
+
 Exit: 0 all read, 3 some files could not be read (listed; the others count).`,
 		Example: "  mxmove reports\n  mxmove reports ~/dmarc/*.gz\n  mxmove reports --json ~/Maildir/.DMARC | jq .streams",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -78,7 +82,8 @@ func (a *app) printReports(doc migrate.Reports) error {
 	if doc.Kept == 0 {
 		fmt.Fprintln(w, "kept       none: nobody knows yet who sends as the domain")
 	} else {
-		fmt.Fprintf(w, "kept       %d reports of %d receivers, %s to %s\n\n", doc.Kept, doc.Receivers, doc.Begin.Format(time.DateOnly), doc.End.Format(time.DateOnly))
+		fmt.Fprintf(w, "kept       %d reports of %d receivers, %s to %s\n", doc.Kept, doc.Receivers, doc.Begin.Format(time.DateOnly), doc.End.Format(time.DateOnly))
+		printSigners(w, doc)
 		if err := a.printStreams(doc); err != nil {
 			return err
 		}
@@ -87,6 +92,17 @@ func (a *app) printReports(doc migrate.Reports) error {
 		return err
 	}
 	return a.printStreamFindings(doc)
+}
+
+// printSigners says for how many reports their senders vouch.
+func printSigners(w io.Writer, doc migrate.Reports) {
+	if n := doc.Kept - doc.Unsigned; n > 0 {
+		fmt.Fprintf(w, "signed     %d reports, by %s\n", n, clean(migrate.SignerNames(doc.Signers)))
+	}
+	if doc.Unsigned > 0 {
+		fmt.Fprintf(w, "unsigned   %d reports, not authenticated: close takes them as evidence against, never for\n", doc.Unsigned)
+	}
+	fmt.Fprintln(w)
 }
 
 // printStreams writes one line for each stream.

@@ -42,7 +42,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock, "served": served,
 			"password": setPassword, "count": countMail, "forget": forget, "chmod": chmod, "deliver": deliver,
-			"replace": replace, "aggregate": aggregate, "tlsreport": tlsReport, "post": post,
+			"replace": replace, "aggregate": aggregate, "tlsreport": tlsReport, "post": post, "sign": sign,
 			"panel": panel, "zonefile": zoneFile, "reload": reload, "await": await, "desec": startDeSEC,
 		},
 	})

@@ -75,6 +75,9 @@ func newPlot(d Document) *plot {
 	return p
 }
 
+// SignedBy names who vouches for the reports.
+func (p *plot) SignedBy() string { return migrate.SignerNames(p.Signers) }
+
 // columns draws one stream in a scale of its own. A line lies where nothing
 // was reported.
 func columns(s migrate.Stream, first time.Time, days, mark int) []column {

@@ -16,7 +16,8 @@ import (
 // the provider begins, a newsletter is never aligned, somebody forges.
 func heard() *migrate.Reports {
 	first := start.AddDate(0, 0, -8).Truncate(24 * time.Hour)
-	r := &migrate.Reports{Version: 1, Domain: "example.org", Made: at(32 * time.Hour), Kept: 24, Receivers: 2, Begin: &first, Omitted: 3}
+	r := &migrate.Reports{Version: 1, Domain: "example.org", Made: at(32 * time.Hour), Kept: 24, Receivers: 2, Begin: &first, Omitted: 3,
+		Signers: []migrate.ReportSigner{{Domain: "receiver.example", Reports: 12}, {Domain: "bigmail.example", Reports: 10}}, Unsigned: 2}
 	end := first.AddDate(0, 0, 12).Add(-time.Second)
 	r.End = &end
 	old := migrate.Stream{Network: "192.0.2.0/24", DKIMDomain: "example.org", Known: migrate.SenderOld, Because: "mail.example.org"}
@@ -51,6 +52,9 @@ func sent(s *migrate.Stream, day time.Time, aligned, unaligned int64) {
 
 // outsideReports puts a text wherever reports hold one from outside.
 func outsideReports(r *migrate.Reports, text string) {
+	for i := range r.Signers {
+		r.Signers[i].Domain = text
+	}
 	for i := range r.Streams {
 		s := &r.Streams[i]
 		s.Network, s.DKIMDomain, s.Because, s.Known, s.From = text, text, text, migrate.SenderClass(text), []string{text}
@@ -142,6 +146,23 @@ func TestStreamTones(t *testing.T) {
 				t.Errorf("the stream is %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestWhoVouches: the page says whose reports these are, and how many may be
+// anybody's; one that an older program wrote says neither.
+func TestWhoVouches(t *testing.T) {
+	t.Parallel()
+	rec := full()
+	_, tree := render(t, rec)
+	want := "of 2 receivers, signed by receiver.example, bigmail.example, 2 of them not authenticated, each stream"
+	if got := text(find(tree, "section", "")[2]); !strings.Contains(got, want) {
+		t.Errorf("the section reads %q, want %q in it", got, want)
+	}
+	rec.Reports.Signers, rec.Reports.Unsigned = nil, 0
+	_, tree = render(t, rec)
+	if got := text(find(tree, "section", "")[2]); !strings.Contains(got, "of 2 receivers, each stream") {
+		t.Errorf("without signers the section reads %q", got)
 	}
 }
 
