@@ -84,6 +84,7 @@ func (m *move) run() error {
 		m.changes = append(m.changes, cs...)
 		m.history = append(m.history, cs...)
 	}
+	m.calendar()
 	m.lookMass()
 	m.tellUnmeasured()
 	return nil

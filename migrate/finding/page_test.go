@@ -20,7 +20,7 @@ var files = map[string]string{
 	"00": "run.go", "01": "zone.go", "02": "mx.go", "03": "address.go", "04": "sender.go",
 	"14": "catalogue.go",
 	"05": "mailbox.go", "06": "discovery.go", "07": "transport.go", "08": "gate.go",
-	"09": "dmarc.go", "10": "zone.go", "11": "login.go", "12": "sender.go", "13": "reputation.go", "16": "copy.go", "15": "report.go", "17": "tenant.go",
+	"09": "dmarc.go", "10": "zone.go", "11": "login.go", "12": "sender.go", "13": "reputation.go", "16": "copy.go", "15": "report.go", "17": "tenant.go", "18": "harden.go",
 }
 
 type constant struct {
