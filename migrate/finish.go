@@ -43,7 +43,7 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 	}
 	if stage == "" {
 		r.say("nothing is left to publish")
-		return nil
+		return r.advise(ctx)
 	}
 	results, taken, err := r.closeGates(ctx, plan, stage, doc.Findings)
 	if err != nil {
@@ -58,8 +58,10 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 		return err
 	}
 	s := step.Step{Command: "close", From: phase, To: step.Closed, Gates: results, Accepted: taken}
-	_, err = r.through(ctx, s, func() error { return r.putStage(ctx, plan, stage) })
-	return err
+	if _, err = r.through(ctx, s, func() error { return r.putStage(ctx, plan, stage) }); err != nil || stage != dnsplan.Harden {
+		return err
+	}
+	return r.advise(ctx)
 }
 
 // stillShown refuses while a server has fallen back to what was there before

@@ -190,6 +190,7 @@ type sentRow struct {
 	DKIM, SPF, Differs bool             // the receiver's verdicts, and that the identifiers say something else
 	Disposition        string
 	Messages           int64
+	SignedBy           string // as of period
 }
 
 // Aligned reports whether the receiver found an aligned pass.
@@ -216,7 +217,7 @@ func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow))
 		return err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT org, domain, begins, ends, source_ip, header_from, dkim_domain, dkim_selector, dkim_result,
-			dkim_aligned, spf_aligned, differs, disposition, messages
+			dkim_aligned, spf_aligned, differs, disposition, messages, signed_by
 		FROM report JOIN report_entry ON report_entry.report = report.id WHERE ends >= ?`, since.Unix())
 	if err != nil {
 		return fmt.Errorf("rows of the reports: %w", err)
@@ -229,7 +230,7 @@ func (b reportBook) each(ctx context.Context, since time.Time, fn func(sentRow))
 	var dkim, spf, differs int
 	for rows.Next() {
 		if err := rows.Scan(&s.Org, &s.Domain, &begins, &ends, &source, &s.From, &s.Key.Domain, &s.Key.Selector, &s.Key.Result,
-			&dkim, &spf, &differs, &s.Disposition, &s.Messages); err != nil {
+			&dkim, &spf, &differs, &s.Disposition, &s.Messages, &s.SignedBy); err != nil {
 			return fmt.Errorf("rows of the reports: %w", err)
 		}
 		if s.Source, err = netip.ParseAddr(source); err != nil {
