@@ -11,6 +11,8 @@ func newClose(a *app) *cobra.Command {
 		Long: `close publishes what is due of the retire and harden stages: the old server's
 addresses leave SPF, TTLs go up again, SPF ends as strictly as before. It is
 repeated for what falls due later. After it the move cannot be undone by mxmove.
+Once nothing is left it says whether the DMARC reports of the last month bear
+out a stricter policy, and what is in the way; it never publishes one.
 
 Exit: 0 done, or nothing left, 4 a gate refuses, nothing was changed, 5 nothing
 is due yet: come back at the time named.`,
