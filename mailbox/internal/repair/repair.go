@@ -123,26 +123,24 @@ func lineEnds(m []byte) []byte {
 	}
 	out := make([]byte, 0, len(m)+len(m)/32+16)
 	end := len(m) - len(Body(m))
+	last := 0 // behind the run of CRs that stands here; each run is looked through once
 	for i := 0; i < len(m); i++ {
+		for last = max(last, i); last < len(m) && m[last] == '\r'; last++ {
+		}
 		switch {
 		case m[i] == '\n':
 			out = append(out, "\r\n"...)
 		case m[i] != '\r':
 			out = append(out, m[i])
-		case i+1 < len(m) && m[i+1] == '\n':
-			// its LF brings both
+		case bytes.HasPrefix(bytes.TrimLeft(m[i+1:], "\x00"), []byte("\n")):
+			// its LF brings both; NULs between them are none of the text
 		case i >= end:
 			out = append(out, "\r\n"...)
-		case !leadsToLF(m[i:]) && len(out) > 0 && out[len(out)-1] != '\n':
+		case (last == len(m) || m[last] != '\n') && len(out) > 0 && out[len(out)-1] != '\n':
 			out = append(out, ' ')
 		}
 	}
 	return out
-}
-
-// leadsToLF reports whether nothing but CRs stands before the next LF.
-func leadsToLF(m []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(m, "\r"), []byte("\n"))
 }
 
 // lone reports whether any CR or LF stands alone.

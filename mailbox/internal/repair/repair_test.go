@@ -120,3 +120,19 @@ func FuzzRepairedIsKnown(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkHostile repairs messages that cost a look at all the rest for each
+// octet, where a repair is careless.
+func BenchmarkHostile(b *testing.B) {
+	for name, unit := range map[string]string{"CR": "\r", "CR NUL": "\r\x00", "NUL": "\x00", "LF": "\n", "8-bit": "\xe4", "quote": "\"\xe4"} {
+		b.Run(name, func(b *testing.B) {
+			m := []byte("To: " + strings.Repeat(unit, 1<<19) + "\n\n")
+			b.SetBytes(int64(len(m)))
+			for b.Loop() {
+				for _, s := range repair.Ladder(m) {
+					_ = s.Apply(m)
+				}
+			}
+		})
+	}
+}
