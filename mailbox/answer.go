@@ -70,7 +70,7 @@ func (w *writer) finish(ctx context.Context, l *load) error {
 		w.drop(l)
 		return nil
 	}
-	if fail := l.d.fatal(l.reasons); fail != nil {
+	if fail := l.d.fatal(ctx, l.reasons); fail != nil {
 		l.d.limited(ctx, l)
 		l.d.giveUp(fail)
 		w.drop(l)
@@ -139,8 +139,9 @@ func (w *writer) succeeded(l *load, place int) {
 
 // fatal returns the refusal that concerns more than its message, if any: the
 // account is full, the server is busy, the mailbox has gone.
-func (d *delta) fatal(reasons []error) error {
+func (d *delta) fatal(ctx context.Context, reasons []error) error {
 	for _, err := range reasons {
+		err = d.exhausted(ctx, err, true)
 		if imapconn.Class(err) != imapconn.ClassRefused {
 			return fmt.Errorf("append %s: %w", clean(d.pair.Target), err)
 		}

@@ -24,8 +24,9 @@ type carrier struct {
 
 	verifies bool // it only compares, and notes nothing
 
-	holds  holds
-	passed atomic.Bool // some message of this run is at the target
+	holds     holds
+	allowance allowance
+	passed    atomic.Bool // some message of this run is at the target
 
 	mu        sync.Mutex // guards result.Findings and suspected
 	suspected map[string]map[imap.UID]suspicion
@@ -39,6 +40,13 @@ const stale = 30 * time.Second
 // turn it has connected and looked already, which over a long line takes
 // longer than copying a small account.
 func (c *carrier) carry(ctx context.Context, turn *semaphore.Weighted) {
+	defer c.closeAllowance(ctx)
+	if c.result.Err = c.openAllowance(ctx); c.result.Err == nil {
+		c.result.Err = c.spent(ctx)
+	}
+	if c.result.Err != nil {
+		return
+	}
 	e := &ends{account: c.account}
 	defer e.close()
 	pairs, err := c.prepare(ctx, e)
@@ -75,6 +83,7 @@ func (c *carrier) carry(ctx context.Context, turn *semaphore.Weighted) {
 func (c *carrier) prepare(ctx context.Context, e *ends) (pairs []Pair, err error) {
 	for attempt := 1; ; attempt++ {
 		pairs, err = c.prepareOnce(ctx, e)
+		err = c.exhausted(ctx, err, false)
 		if err == nil || attempt == tries || !c.pause(ctx, err, attempt) {
 			return pairs, err
 		}

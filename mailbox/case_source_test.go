@@ -9,33 +9,8 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/mxmove/mxmove/mailbox"
-	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/imaplab"
 )
-
-// TestDailyLimitOfTheSource ends the account for now, as at Gmail, and the next
-// run goes on.
-func TestDailyLimitOfTheSource(t *testing.T) {
-	t.Parallel()
-	l := start(t, imaplab.Options{}, imaplab.Options{})
-	deliver(t, l.from, "INBOX", letters(0, 50)...)
-	l.source.SetFaults(imaplab.Faults{Answer: func(c imaplab.Command) []string {
-		if c.Verb == "UID FETCH" && strings.Contains(c.Args, "BODY.PEEK[]") {
-			return []string{"TAG NO [OVERQUOTA] Account exceeded command or bandwidth limits. ab12"}
-		}
-		return nil
-	}})
-	res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.account})
-	if err != nil || imapconn.Class(res.Err()) != imapconn.ClassTemporary || res.Tally().Refused != 0 || res.Tally().Missing != 50 {
-		t.Errorf("Copy() = %v, %v, tally %+v, want a temporary error and all missing", err, res.Err(), res.Tally())
-	}
-	if n := l.source.Count("UID FETCH"); n > 12 {
-		t.Errorf("%d FETCHes against the limit", n)
-	}
-	l.source.SetFaults(imaplab.Faults{})
-	l.copy()
-	same(t, l.from, "INBOX", l.to, "INBOX")
-}
 
 // TestMessageThatTheSourceLeavesOut is in doubt, and costs nothing else:
 // Exchange answers OK and gives nothing for some UIDs.

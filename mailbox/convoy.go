@@ -118,7 +118,9 @@ func (v *convoy) travel(ctx context.Context) error {
 }
 
 // early reports whether an error only says that nothing more is to be begun.
-func early(err error) bool { return errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) }
+func early(err error) bool {
+	return errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) || errors.Is(err, ErrAllowance)
+}
 
 // each does a step for every mailbox that is still on its way. A refusal
 // concerns the mailbox, every other error the convoy, and so does the refusal

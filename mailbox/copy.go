@@ -190,7 +190,7 @@ func (w *writer) next(loads <-chan *load) (l *load, more bool) {
 // begin sends a load, unless nothing more is to be sent.
 func (w *writer) begin(ctx context.Context, l *load) error {
 	if w.stop == nil {
-		w.stop = w.spent(ctx)
+		w.stop = w.maySend(ctx)
 	}
 	if w.stop != nil || l.d.fail != nil {
 		w.drop(l)
@@ -227,12 +227,15 @@ func (w *writer) send(ctx context.Context, l *load) error {
 	if err != nil || len(commands) == 0 {
 		return err
 	}
-	in := journal.Intent{Look: l.d.look, Made: w.o.Now()}
+	in, octets := journal.Intent{Look: l.d.look, Made: w.o.Now()}, int64(0)
 	for _, places := range commands {
 		for _, i := range places {
 			in.Messages = append(in.Messages, remember(l.messages[i], l.messages[i].Header))
-			w.bytes.Add(l.messages[i].Size)
+			octets += l.messages[i].Size
 		}
+	}
+	if err := w.sending(ctx, octets); err != nil {
+		return err
 	}
 	if l.intent, err = l.d.page.Begin(ctx, in); err != nil {
 		return err

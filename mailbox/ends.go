@@ -111,7 +111,7 @@ const longestWait = 10 * time.Minute
 // again reports whether an error may pass when the same is tried on other
 // connections, and how long to wait before.
 func again(err error, attempt int, base time.Duration) (time.Duration, bool) {
-	if errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) {
+	if early(err) {
 		return 0, false
 	}
 	switch imapconn.Class(err) {

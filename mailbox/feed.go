@@ -64,7 +64,7 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 	if len(f.todo) == 0 {
 		return nil, nil
 	}
-	if err := f.spent(ctx); err != nil {
+	if err := f.maySend(ctx); err != nil {
 		return nil, err
 	}
 	select {

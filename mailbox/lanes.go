@@ -190,6 +190,7 @@ func (c *carrier) mailboxes(ctx context.Context, e *ends, pairs []Pair, places [
 func (c *carrier) persist(ctx context.Context, e *ends, p Pair, res *MailboxResult, err error, hands *crew) bool {
 	best := 0
 	for attempt := 1; err != nil; attempt++ {
+		err = c.exhausted(ctx, err, false)
 		// What is found at the target after a lost connection is progress too,
 		// and so is knowing more about what ends connections.
 		if now := max(res.Sent, res.Tally.Settled()) + c.struck(p); now > best {

@@ -64,6 +64,11 @@ type Options struct {
 	// target, and what was refused.
 	RecopyMissing bool
 
+	// Allowance is how many octets the target takes of one account in a day. It
+	// is counted from the journal over the runs of the last day, and an account
+	// that has used it up ends with an AllowanceError. 0: not known.
+	Allowance int64
+
 	Bandwidth int64 // octets of messages in a second, all accounts together; 0: not bounded
 
 	DryRun   bool          // read both sides, say what would be sent, change nothing

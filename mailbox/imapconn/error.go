@@ -204,6 +204,17 @@ func Ceiling(err error) bool {
 	return false
 }
 
+// Exhausted reports whether a server ends or refuses something because of all
+// that an account has moved of late, and returns its words (Gmail:
+// "[OVERQUOTA] Account exceeded command or bandwidth limits").
+func Exhausted(err error) (words string, ok bool) {
+	var answer *ResponseError
+	if !errors.As(err, &answer) || !strings.Contains(strings.ToLower(answer.Text), "command or bandwidth") {
+		return "", false
+	}
+	return answer.Text, true
+}
+
 var backoff = regexp.MustCompile(`(?i)suggested backoff time:\s*(\d{1,9})\s*milliseconds`)
 
 // ThrottleDelay is the time that the server asks to wait (Exchange Online:

@@ -91,4 +91,16 @@ var Schema = []string{
 		new_mailbox TEXT NOT NULL,
 		PRIMARY KEY (account, old_mailbox)
 	)`,
+	`CREATE TABLE copy_sent (
+		account TEXT NOT NULL,
+		sent_hour BIGINT NOT NULL,
+		octets BIGINT NOT NULL,
+		PRIMARY KEY (account, sent_hour)
+	)`,
+	`CREATE TABLE copy_pause (
+		account TEXT PRIMARY KEY,
+		until BIGINT NOT NULL,
+		span BIGINT NOT NULL,
+		why TEXT NOT NULL
+	)`,
 }
