@@ -116,7 +116,7 @@ func (c *carrier) maySend(ctx context.Context) error {
 		return nil
 	}
 	if free := c.allowance.free(c.o.Now()); !free.IsZero() {
-		return &AllowanceError{c.account.Name, free.Add(shift(c.account.Name)), fmt.Sprintf("the provider takes %d octets of an account in a day", c.allowance.most)}
+		return &AllowanceError{c.account.Name, free.Add(shift(c.account.Name)), "the provider takes " + Amount(c.allowance.most) + " of an account in a day"}
 	}
 	return nil
 }
@@ -141,6 +141,14 @@ func (a *allowance) free(now time.Time) time.Time {
 		}
 	}
 	return now.Add(longestPause) // an allowance of a few octets
+}
+
+// Amount is a number of octets for people, as providers tell theirs.
+func Amount(octets int64) string {
+	if octets < 10_000_000 {
+		return fmt.Sprintf("%d octets", octets)
+	}
+	return fmt.Sprintf("%d MB", octets/1_000_000)
 }
 
 // shift keeps accounts from coming back all in one second.

@@ -152,6 +152,9 @@ func (r *run) askAround(ctx context.Context, p *provider.Provider, o PlanOptions
 		}
 	}
 	doc.survey(logins)
+	if r.atProvider(p) {
+		doc.Findings = append(doc.Findings, daysFinding(p, doc.Accounts)...)
+	}
 	doc.Findings = append(doc.Findings, probe.ReputationFindings(doc.Reputation)...)
 	doc.Findings = append(doc.Findings, shadows...)
 	return doc, nil

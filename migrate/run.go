@@ -154,7 +154,7 @@ const copyEvery = 6 * time.Hour
 // copyAndCut copies, waits for what the plan waits for, and switches. A delta
 // that grew old during the wait is taken again.
 func (m *Move) copyAndCut(ctx context.Context, o RunOptions) error {
-	result, err := m.Sync(ctx, SyncOptions{Stop: o.Stop})
+	result, err := m.Sync(ctx, SyncOptions{Wait: !o.NoWait, Stop: o.Stop})
 	if _, person := errors.AsType[*PersonError](err); err != nil && (!person || result.Err() != nil || result.Tally().Doubt+result.Tally().Missing > 0) {
 		return err
 	}

@@ -25,7 +25,10 @@ type SyncOptions struct {
 	MaxBytes      int64
 	Bandwidth     int64 // octets in a second; 0: not bounded
 	RecopyMissing bool
+	Wait          bool            // wait and go on where an account has to rest
 	Stop          <-chan struct{} // closed: finish what is in flight, then stop
+
+	allowance bool // keep to what the provider takes in a day
 }
 
 // A CopyRecord is what is remembered of a copy of all accounts.
@@ -46,6 +49,12 @@ const copyKind = "copy"
 // Sync copies the accounts, or continues copying. It may be stopped, killed
 // and repeated at any point.
 func (m *Move) Sync(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
+	// A delta around the switch does not: it is small, and the figure is not exact.
+	o.allowance = true
+	return m.copyOn(ctx, o)
+}
+
+func (m *Move) syncOnce(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 	var result mailbox.Result
 	err := m.locked(ctx, "sync", func(r *run) (err error) {
 		result, err = r.sync(ctx, o)
@@ -74,6 +83,9 @@ func (r *run) sync(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 	options.Additions = additions
 	options.MaxTime, options.MaxBytes, options.Stop = o.MaxTime, o.MaxBytes, o.Stop
 	options.Bandwidth = o.Bandwidth
+	if o.allowance && r.atProvider(p) {
+		options.Allowance = p.Limits.DailyBytes
+	}
 	options.RecopyMissing, options.DryRun = o.RecopyMissing, r.o.DryRun
 	began := r.o.Clock.Now()
 	result, err := r.copier(options).Copy(ctx, accounts)
@@ -95,7 +107,14 @@ func (r *run) sync(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 // settledResult turns what is left of a copy into an error: failures first,
 // then what needs a person.
 func settledResult(result mailbox.Result) error {
-	t := result.Tally()
+	var t mailbox.Tally
+	for _, a := range result.Accounts {
+		own := a.Tally
+		if a.Rest() != nil {
+			own.Missing = 0 // still to come
+		}
+		t = t.Add(own)
+	}
 	var items []string
 	for _, n := range []struct {
 		count int
@@ -129,7 +148,7 @@ func (r *run) rememberCopy(ctx context.Context, began time.Time, result mailbox.
 			c.Unread++
 		}
 		for _, mb := range a.Mailboxes {
-			if mb.Err != nil {
+			if mb.Err != nil && !(errors.Is(mb.Err, mailbox.ErrAllowance) && mb.Tally.Missing > 0) { // looked at, and still to come
 				c.Unread++
 			}
 		}
@@ -173,7 +192,7 @@ func (r *run) copyOptions(p *provider.Provider) mailbox.Options {
 		Exclude: s.Exclude, Deleted: mailbox.Deleted(s.Deleted), Gone: mailbox.Gone(s.Gone), Mailboxes: s.Mailboxes,
 		Refused: r.state.RefusedDir(), Events: r.forward, Log: r.o.Log, Now: r.o.Clock.Now,
 	}
-	if e := r.Config.Target.IMAP; e == nil || e.Host == p.IMAP.Host {
+	if r.atProvider(p) {
 		o.Names = make(map[imap.MailboxAttr]string)
 		for use, name := range p.Mailboxes.Names {
 			o.Names[imap.MailboxAttr(use)] = name
@@ -184,6 +203,12 @@ func (r *run) copyOptions(p *provider.Provider) mailbox.Options {
 		}
 	}
 	return o
+}
+
+// atProvider reports whether the target is the provider's own host.
+func (r *run) atProvider(p *provider.Provider) bool {
+	e := r.Config.Target.IMAP
+	return e == nil || e.Host == p.IMAP.Host
 }
 
 // forward passes an event of the copy on.

@@ -107,6 +107,8 @@ func classify(err error) int {
 		return exitLocked
 	case *migrate.PhaseError, *publish.StaleError:
 		return exitGate
+	case *mailbox.AllowanceError:
+		return exitLimit
 	case *migrate.LaterError:
 		return exitTemporary
 	case *migrate.PersonError:

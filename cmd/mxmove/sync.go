@@ -24,8 +24,8 @@ again. The old server is only read.
 
 Exit: 0 copied, 3 some messages need a person (listed), 5 a server did not
 answer, 6 a login failed (the other accounts were copied), 7 another run is at
-work, 8 a limit was reached.`,
-		Example: "  mxmove sync\n  mxmove sync anna@example.org --max-time 2h\n  mxmove sync --json | jq 'select(.type==\"mailbox.done\")'",
+work, 8 a limit was reached, yours or what the provider takes in a day.`,
+		Example: "  mxmove sync\n  mxmove sync anna@example.org --max-time 2h\n  mxmove sync --wait\n  mxmove sync --json | jq 'select(.type==\"mailbox.done\")'",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o.Accounts, o.Stop = args, a.stop
 			if o.MaxBytes, err = parseSize(most); err != nil {
@@ -53,6 +53,7 @@ work, 8 a limit was reached.`,
 	f.StringVar(&most, "max-bytes", "", "begin nothing new after so many octets, such as 500MiB")
 	f.StringVar(&rate, "bwlimit", "", "read no more than so many octets of messages in a second, such as 2MiB")
 	f.BoolVar(&o.RecopyMissing, "recopy-missing", false, "send again what was copied and is gone at the target")
+	f.BoolVar(&o.Wait, "wait", false, "wait and go on where a day's allowance is used up, or a server asks for patience")
 	a.mayBeDry(cmd)
 	return cmd
 }

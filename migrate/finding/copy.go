@@ -7,4 +7,5 @@ const (
 	MessageRepaired Code = "MX162" // the target takes a message only with a repair
 	DateChosen      Code = "MX163" // the source gives no believable date for a message
 	RenameFollowed  Code = "MX164" // a mailbox has another name at the source than when it was copied
+	CopyTakesDays   Code = "MX165" // an account holds more than the provider takes in a day
 )
