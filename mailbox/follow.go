@@ -121,8 +121,8 @@ func (p Pair) shrunk() (fewer, changed bool) {
 		return false, false
 	}
 	var then mark
-	if p.rest == nil || json.Unmarshal([]byte(p.rest.Mark), &then) != nil {
-		return false, true
+	if p.rest == nil || json.Unmarshal([]byte(p.rest.Mark), &then) != nil || uint32(*now.UIDNext) < then.UIDNext {
+		return false, true // in the last case the UIDs mean other messages now
 	}
 	came := max(0, int64(*now.UIDNext)-int64(then.UIDNext))
 	return int64(*now.Messages) < int64(then.Messages)+came, came > 0

@@ -29,6 +29,8 @@ type Account struct {
 	user   string
 	delim  string
 	prefix string
+	gmail  bool
+	fold   bool // names that differ only in case are one mailbox
 
 	mu         sync.Mutex
 	password   string
@@ -48,6 +50,8 @@ func newAccount(o Options, user, password string) *Account {
 		user:       user,
 		delim:      string(o.Delim),
 		prefix:     o.Prefix,
+		gmail:      o.Gmail,
+		fold:       o.AnyCase,
 		password:   password,
 		boxes:      make(map[string]*mailbox),
 		subscribed: map[string]bool{"INBOX": true},
@@ -94,6 +98,13 @@ func canonical(name string) string {
 // cannot. The caller holds mu.
 func (a *Account) box(name string) (*mailbox, error) {
 	b := a.boxes[canonical(name)]
+	if b == nil && a.fold {
+		for other := range a.boxes {
+			if strings.EqualFold(other, name) {
+				b = a.boxes[other]
+			}
+		}
+	}
 	if b == nil || b.noSelect {
 		return nil, fmt.Errorf("%w: %q", ErrNoMailbox, name)
 	}
@@ -110,7 +121,7 @@ func (a *Account) make(name string) *mailbox {
 		}
 	}
 	a.validity++
-	b := &mailbox{name: name, validity: a.validity, next: 1, changed: make(chan struct{})}
+	b := &mailbox{name: name, validity: a.validity, next: 1, version: 1, changed: make(chan struct{})}
 	a.boxes[name] = b
 	return b
 }
@@ -156,7 +167,7 @@ func (a *Account) Deliver(name string, m Message) (imap.UID, error) {
 	if err != nil {
 		return 0, err
 	}
-	return b.add(m), nil
+	return a.add(b, m), nil
 }
 
 // Remove takes a message away, as a user who deletes and expunges it does.
@@ -199,7 +210,9 @@ func (a *Account) SetUIDValidity(name string, validity uint32) error {
 	return nil
 }
 
-// SetUIDNext lets the UIDs of new messages begin at next, which may only grow.
+// SetUIDNext lets the UIDs of new messages begin at next, or behind those that
+// are there. Lower than it was, as a broken server has it, other messages get
+// UIDs that were in use before.
 func (a *Account) SetUIDNext(name string, next imap.UID) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -207,7 +220,10 @@ func (a *Account) SetUIDNext(name string, next imap.UID) error {
 	if err != nil {
 		return err
 	}
-	b.next = max(b.next, next)
+	for _, m := range b.msgs {
+		next = max(next, m.uid+1)
+	}
+	b.next = next
 	return nil
 }
 

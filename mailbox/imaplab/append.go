@@ -291,7 +291,7 @@ func (c *conn) store(name string, msgs []Message) string {
 	first := b.next
 	last := first
 	for _, m := range msgs {
-		last = b.add(m)
+		last = a.add(b, c.srv.kept(m))
 	}
 	uids := fmt.Sprint(first)
 	if last != first {

@@ -57,7 +57,10 @@ func (c *conn) capabilities() []imap.Cap {
 	case c.user() != "":
 		caps = append(caps, imap.CapEnable, imap.CapIdle, imap.CapNamespace, imap.CapUIDPlus, imap.CapMultiAppend,
 			imap.CapMove, imap.CapUnselect, imap.CapChildren, imap.CapESearch, imap.CapStatusSize,
-			imap.CapListExtended, imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse)
+			imap.CapListExtended, imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore)
+		if o.Gmail {
+			caps = append(caps, capGmail)
+		}
 		if o.AppendLimit > 0 {
 			caps = append(caps, imap.Cap(fmt.Sprintf("APPENDLIMIT=%d", o.AppendLimit)))
 		}

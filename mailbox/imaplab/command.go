@@ -161,7 +161,7 @@ func mechanismOf(line string) string {
 	return strings.ToUpper(name)
 }
 
-// hand passes a command on to imapserver, or does the two that it must not see.
+// hand passes a command on to imapserver, or does those that it must not see.
 func (c *conn) hand(tag, verb, line string, action Action) error {
 	switch verb {
 	case "STARTTLS":
@@ -169,6 +169,10 @@ func (c *conn) hand(tag, verb, line string, action Action) error {
 	case "ENABLE":
 		if c.user() != "" { // imapserver would switch on what is not announced
 			return errors.Join(c.reply("* ENABLED"), c.reply("%s OK done", tag))
+		}
+	case "UID FETCH":
+		if f, ok := parseOwnFetch(line); ok && c.sess.view != nil {
+			return c.ownFetch(tag, f, action)
 		}
 	}
 	whole, err := c.whole(tag, line)
@@ -190,7 +194,7 @@ func (c *conn) hand(tag, verb, line string, action Action) error {
 	if action == Mute {
 		c.mute = tag
 	}
-	c.pending = whole
+	c.pending = c.withoutHighest(verb, whole)
 	return nil
 }
 

@@ -36,6 +36,7 @@ type conn struct {
 	caps    bool   // the next response holds a list of capabilities
 	auth    string // tag of the AUTHENTICATE that awaits a line without a tag
 	mute    string // tag of the command whose answer is cut off
+	highest bool   // HIGHESTMODSEQ was asked for
 }
 
 var errCut = errors.New("imaplab: connection cut")
@@ -137,7 +138,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		text = []byte("* OK " + c.srv.opts.Greeting + "\r\n")
 	}
 	c.greeted = true
-	if _, err := c.out.Write(text); err != nil {
+	if _, err := c.out.Write(c.withHighest(text)); err != nil {
 		return 0, err
 	}
 	if c.waiting {

@@ -65,11 +65,11 @@ func (s *session) listed(name string, o *imap.ListOptions) *imap.ListData {
 	if a.subscribed[name] && (o.ReturnSubscribed || o.SelectSubscribed) {
 		data.Attrs = append(data.Attrs, imap.MailboxAttrSubscribed)
 	}
-	use := b != nil && b.use != "" && s.front.speaks(imap.CapSpecialUse)
+	use := b != nil && b.use != "" && (s.front.speaks(imap.CapSpecialUse) || s.srv.opts.PlainUses)
 	if o.SelectSpecialUse && !use {
 		return nil
 	}
-	if use && (o.ReturnSpecialUse || o.SelectSpecialUse) {
+	if use && (o.ReturnSpecialUse || o.SelectSpecialUse || s.srv.opts.PlainUses) {
 		data.Attrs = append(data.Attrs, b.use)
 	}
 	if o.ReturnStatus != nil && b != nil && !b.noSelect {

@@ -16,9 +16,10 @@ type mailbox struct {
 	use      imap.MailboxAttr
 	noSelect bool // only a name above others
 	validity uint32
+	settled  bool // it has been selected
 	next     imap.UID
 	msgs     []*stored // in the order of UIDs
-	version  uint64    // grows with every change
+	version  uint64    // grows with every change; HIGHESTMODSEQ, so never 0
 	changed  chan struct{}
 }
 

@@ -12,7 +12,6 @@ package imaplab
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -20,41 +19,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 )
-
-// Options says what kind of server is wanted. The zero value is a clear-text
-// server with the delimiter "/" and every capability that the lab speaks.
-type Options struct {
-	Delim       rune        // hierarchy delimiter; 0 means '/'
-	Prefix      string      // personal namespace, such as "INBOX."; mailboxes other than INBOX must begin with it
-	TLS         *tls.Config // nil: clear text
-	StartTLS    bool        // with TLS: clear text until STARTTLS, no login before it; otherwise TLS from the first octet
-	Hide        []imap.Cap  // capabilities neither announced nor spoken, such as MULTIAPPEND or LITERAL+
-	Extra       []imap.Cap  // announced besides, such as LITERAL- when LITERAL+ is hidden
-	Greeting    string      // the text of the greeting, by which clients know a product; empty: the lab's own
-	NoKeywords  bool        // PERMANENTFLAGS without \*: unknown keywords are dropped in silence, as Exchange does
-	AppendLimit int64       // largest message in octets; 0 means 64 MiB, not announced
-
-	// RefuseAppend is asked for each message that APPEND brings. An error
-	// refuses the whole command with NO and the error's text; an *imap.Error
-	// also chooses the response code. It must be safe for concurrent use.
-	RefuseAppend func(mailbox string, body []byte) error
-
-	// Bearer checks an access token and says until when a session lives that
-	// it opens; the zero time has no end. With it XOAUTH2 and OAUTHBEARER are
-	// spoken beside PLAIN; hide AUTH=PLAIN for a server that takes no
-	// password. An error refuses the token. It must be safe for concurrent
-	// use; TokenServer.Check is one.
-	Bearer func(user, token string) (until time.Time, err error)
-
-	Faults Faults // what goes wrong from the start; see SetFaults
-}
-
-const defaultAppendLimit = 64 << 20
 
 // A Server is one IMAP server with accounts of its own. All methods may be
 // called from any goroutine while clients are connected.

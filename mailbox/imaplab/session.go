@@ -183,11 +183,24 @@ func (s *session) Append(string, imap.LiteralReader, *imap.AppendOptions) (*imap
 // Select remembers which messages the client is told of: sequence numbers are
 // positions among these.
 func (s *session) Select(name string, o *imap.SelectOptions) (*imap.SelectData, error) {
+	data, err := s.open(name, o)
+	if err == nil && s.front.speaks(imap.CapCondStore) {
+		err = s.front.reply("* OK [HIGHESTMODSEQ %d] highest", s.view.version)
+	}
+	return data, err
+}
+
+func (s *session) open(name string, o *imap.SelectOptions) (*imap.SelectData, error) {
 	s.acct.mu.Lock()
 	defer s.acct.mu.Unlock()
 	b, err := s.acct.box(name)
 	if err != nil {
 		return nil, no(imap.ResponseCodeNonExistent, "No such mailbox")
+	}
+	if s.srv.opts.Restless && !b.settled {
+		if b.settled = o == nil || !o.ReadOnly; !b.settled {
+			b.validity += 1000 // stays apart from those of others
+		}
 	}
 	v := &view{acct: s.acct, box: b, readOnly: o != nil && o.ReadOnly, version: b.version}
 	for _, m := range b.msgs {
@@ -202,7 +215,9 @@ func (s *session) Select(name string, o *imap.SelectOptions) (*imap.SelectData, 
 	switch {
 	case v.readOnly:
 		data.PermanentFlags = nil
-	case !s.srv.opts.NoKeywords:
+	case s.srv.opts.permanent() != nil:
+		data.PermanentFlags = s.srv.opts.permanent()
+	default:
 		data.PermanentFlags = append(append([]imap.Flag(nil), flags...), imap.FlagWildcard)
 	}
 	return data, nil

@@ -38,3 +38,34 @@ func decodeUTF7(name string) (string, bool) {
 		b.WriteString(string(utf16.Decode(units)))
 	}
 }
+
+// encodeUTF7 writes a mailbox name in modified UTF-7.
+func encodeUTF7(name string) string {
+	var b strings.Builder
+	var shifted []uint16
+	flush := func() {
+		if len(shifted) == 0 {
+			return
+		}
+		octets := make([]byte, 0, 2*len(shifted))
+		for _, unit := range shifted {
+			octets = binary.BigEndian.AppendUint16(octets, unit)
+		}
+		b.WriteString("&" + utf7.EncodeToString(octets) + "-")
+		shifted = nil
+	}
+	for _, r := range name {
+		switch {
+		case r == '&':
+			flush()
+			b.WriteString("&-")
+		case r >= ' ' && r <= '~':
+			flush()
+			b.WriteRune(r)
+		default:
+			shifted = utf16.AppendRune(shifted, r)
+		}
+	}
+	flush()
+	return b.String()
+}

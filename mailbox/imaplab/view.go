@@ -247,12 +247,29 @@ func (v *view) store(set imap.NumSet, op imap.StoreFlagsOp, flags []imap.Flag) {
 	}
 }
 
+// kept is a message as the server stores it.
+func (s *Server) kept(m Message) Message {
+	if s.opts.Keep == nil {
+		return m
+	}
+	return s.opts.Keep(m)
+}
+
 // keep drops what the server cannot store, without a word, as servers do.
 func (s *Server) keep(flags []imap.Flag) []imap.Flag {
-	if !s.opts.NoKeywords {
+	kept := s.opts.permanent()
+	if kept == nil {
 		return flags
 	}
-	return slices.DeleteFunc(slices.Clone(flags), func(f imap.Flag) bool { return !hasFlag(systemFlags, f) })
+	return slices.DeleteFunc(slices.Clone(flags), func(f imap.Flag) bool { return !hasFlag(kept, f) })
+}
+
+// permanent are the only flags that are kept, nil where all are.
+func (o Options) permanent() []imap.Flag {
+	if o.Flags == nil && o.NoKeywords {
+		return systemFlags
+	}
+	return o.Flags
 }
 
 // Expunge removes; the client is told by the poll that follows.
@@ -311,7 +328,7 @@ func (v *view) copy(set imap.NumSet, dest string) (*imap.CopyData, []imap.UID, e
 	for _, h := range v.hitsLocked(set) {
 		from = append(from, h.uid)
 		data.SourceUIDs.AddNum(h.uid)
-		data.DestUIDs.AddNum(b.add(Message{Body: h.body, Date: h.date, Flags: h.flags}))
+		data.DestUIDs.AddNum(v.acct.add(b, Message{Body: h.body, Date: h.date, Flags: h.flags}))
 	}
 	return data, from, nil
 }
