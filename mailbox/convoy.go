@@ -146,19 +146,17 @@ func (v *convoy) each(step func(*delta) error) error {
 func (v *convoy) inventory(ctx context.Context) error {
 	var visits []*imapconn.Visit
 	for _, d := range v.deltas {
-		visit := &imapconn.Visit{Name: d.pair.SourceWire, Set: wire.From(1)}
-		visit.Each = d.list.collect(visit.Set)
+		visit, err := d.visitSource(ctx)
+		if err != nil {
+			return err
+		}
 		visits = append(visits, visit)
 	}
 	if err := v.ends.source.Visit(ctx, visits...); err != nil {
 		return err
 	}
 	for i, d := range v.deltas {
-		d.source = visits[i].Selected
-		d.list.order()
-		if d.sourceErr = visits[i].Err; d.sourceErr == nil && d.source.Exists == 0 {
-			d.list = inventory{}
-		}
+		d.listed(visits[i])
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type delta struct {
 	source, target       wire.Selected
 	sourceErr, targetErr error      // why a side cannot be read
 	list                 inventory  // of the source
+	cursor               *cursor    // what of the list was known before; nil: nothing
+	relist               bool       // what was known does not hold: all is to be listed
 	silent               []imap.UID // in the source, but it gives nothing for them
 	gone                 []imap.UID // no longer to be counted with the list
 	unkept               []refusal  // refused messages that are still to be kept as files
@@ -81,6 +83,11 @@ func (d *delta) open(ctx context.Context) (err error) {
 	back, err := d.backwards(ctx)
 	if err != nil {
 		return err
+	}
+	if back && d.cursor != nil {
+		if err := d.whole(ctx); err != nil { // what was known has been forgotten
+			return err
+		}
 	}
 	if err := d.inventoried(ctx); err != nil {
 		return err
@@ -181,7 +188,13 @@ func (d *delta) leftOut(ctx context.Context) error {
 		return d.sourceErr
 	case d.targetErr != nil:
 		return d.targetErr
-	case d.list.len() >= int(d.source.Exists):
+	}
+	if d.relist {
+		if err := d.whole(ctx); err != nil {
+			return err
+		}
+	}
+	if d.list.len() >= int(d.source.Exists) {
 		return nil
 	}
 	source, err := d.atSource(ctx)

@@ -24,7 +24,7 @@ type tap struct {
 }
 
 // newTap opens a line to a server.
-func newTap(t *testing.T, server string, nameless bool) *tap {
+func newTap(t testing.TB, server string, nameless bool) *tap {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

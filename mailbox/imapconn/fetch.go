@@ -75,6 +75,9 @@ type gatherer struct {
 	want    wire.Items
 	fn      func(wire.Message) error
 	partial map[imap.UID]partial
+
+	known   imap.UID                 // messages below it are known, apart from their flags
+	changed func(wire.Message) error // told about those
 }
 
 func newGatherer(headers bool, fn func(wire.Message) error) *gatherer {
@@ -103,8 +106,14 @@ func (g *gatherer) take(p *wire.Response) error {
 		return err
 	}
 	uid := now.m.UID
-	if uid == 0 {
+	switch {
+	case uid == 0:
 		return nil
+	case uid < g.known && g.changed != nil:
+		if got&wire.ItemFlags == 0 {
+			return nil
+		}
+		return g.changed(now.m)
 	}
 	now.got = got
 	if before, ok := g.partial[uid]; ok {

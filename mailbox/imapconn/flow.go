@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/emersion/go-imap/v2"
+
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 )
 
@@ -177,6 +179,14 @@ type Visit struct {
 	// there. It may have been called although Err is set in the end.
 	Each func(wire.Message) error
 
+	// Known is the UID below which the messages are known, 0 for none. With
+	// Since, a mod-sequence, Changed is called for those of them whose flags
+	// have changed after it (RFC 7162), with their UID and flags alone.
+	Known      imap.UID
+	Since      uint64
+	Changed    func(wire.Message) error
+	ChangedErr error // why the server does not tell
+
 	Selected wire.Selected
 	Err      error // why the server does not open or list this one
 }
@@ -242,6 +252,7 @@ func (s *session) listing(v *Visit) ([]*step, func() error) {
 	if v.Bare {
 		g.want, items = wire.ItemUID, "(UID)"
 	}
+	g.known, g.changed = v.Known, v.Changed
 	take := func(p *wire.Response) error {
 		if v.Err != nil {
 			return nil
@@ -257,6 +268,13 @@ func (s *session) listing(v *Visit) ([]*step, func() error) {
 	var steps []*step
 	for _, command := range fetchCommands(v.Set, items) {
 		steps = append(steps, &step{parts: []part{text(command)}, take: take, done: done})
+	}
+	if v.Since > 0 && v.Known > 1 {
+		command := fmt.Sprintf("UID FETCH 1:%d (UID FLAGS) (CHANGEDSINCE %d)", v.Known-1, v.Since)
+		steps = append(steps, &step{parts: []part{text(command)}, take: take, done: func(_ *wire.Response, err error) error {
+			v.ChangedErr = err
+			return nil
+		}})
 	}
 	return steps, func() error {
 		if v.Err != nil {
