@@ -86,6 +86,18 @@ func (d dovecot) fill(t *testing.T, name string, ms ...imaplab.Message) {
 	}
 }
 
+// flag changes the flags of a few messages, as a user's client does.
+func (d dovecot) flag(t *testing.T, name string, op imap.StoreFlagsOp, flags ...imap.Flag) {
+	t.Helper()
+	c := d.client(t)
+	if _, err := c.Select(name, nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Store(imap.UIDSetNum(3, 5), &imap.StoreFlags{Op: op, Silent: true, Flags: flags}, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // picture reads a mailbox: content, flags and date of every message, sorted.
 func (d dovecot) picture(t *testing.T, name string) []string {
 	t.Helper()
@@ -136,7 +148,7 @@ var realPaths = map[string]string{
 func (r *real) fillSource() {
 	r.t.Helper()
 	r.source.fill(r.t, "INBOX", letters(0, 400, imap.FlagSeen, "$Forwarded")...)
-	r.source.fill(r.t, "Gesendet", letters(500, 600)...)
+	r.source.fill(r.t, "Gesendet", letters(500, 600, imap.FlagSeen)...)
 	awk := slices.DeleteFunc(awkward(), func(m imaplab.Message) bool { return len(m.Body) == 0 })
 	r.source.fill(r.t, "Gesendet.2019", awk...)
 	r.source.fill(r.t, "Größe & Gewicht", letters(700, 720, imap.FlagFlagged, imap.FlagDeleted, imap.FlagAnswered)...)
@@ -170,6 +182,13 @@ func TestRealDovecot(t *testing.T) {
 	if res := r.copy(); res.Sent != 0 {
 		t.Errorf("a second run sent %d messages", res.Sent)
 	}
+	r.source.flag(t, "INBOX", imap.StoreFlagsAdd, imap.FlagFlagged, "work")
+	r.source.flag(t, "Gesendet", imap.StoreFlagsDel, imap.FlagSeen)
+	r.source.fill(t, "INBOX", letter(900))
+	if res := r.copy(); res.Sent != 1 {
+		t.Errorf("a run after a change sent %d messages, want 1", res.Sent)
+	}
+	r.check()
 	r.state = filepath.Join(t.TempDir(), "state.db")
 	if res := r.copy(); res.Sent != 0 {
 		t.Errorf("a run without its state sent %d messages", res.Sent)
