@@ -52,8 +52,8 @@ func (c rest) get(ctx context.Context, path string, into any) (http.Header, erro
 }
 
 // call makes a request and reads the answer into a value. A write is repeated
-// only after the vendor has said that it did nothing (429): whether a lost
-// answer took effect is for the caller to find out.
+// only after the vendor has said that it did nothing: whether a lost answer
+// took effect is for the caller to find out.
 func (c rest) call(ctx context.Context, method, path string, body, into any) (http.Header, error) {
 	var data []byte
 	if body != nil {
@@ -95,12 +95,19 @@ func (c rest) pause(ctx context.Context, method string, try int, err error) (tim
 	switch {
 	case try >= maxTries || ctx.Err() != nil:
 		return 0, false
-	case answered && status.code == http.StatusTooManyRequests:
+	case answered && nothingDone(status.code):
 		pause = max(pause, status.after)
 	case method != http.MethodGet || !errors.Is(err, ErrUnavailable):
 		return 0, false
 	}
 	return pause, pause <= maxPatient
+}
+
+// nothingDone reports whether a status says that a request was not carried out
+// and may be in a moment: too many came, or somebody else's is under way.
+// Hetzner locks a zone so while it works in the background.
+func nothingDone(code int) bool {
+	return slices.Contains([]int{http.StatusTooManyRequests, http.StatusConflict, http.StatusLocked}, code)
 }
 
 func (c rest) once(ctx context.Context, method, path string, body []byte, into any) (http.Header, error) {

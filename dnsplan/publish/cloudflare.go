@@ -67,12 +67,15 @@ type cloudflareRecord struct {
 	Priority *uint16 `json:"priority,omitempty"`
 	TTL      uint32  `json:"ttl,omitempty"`
 	Proxied  *bool   `json:"proxied,omitempty"`
-	Data     any     `json:"data,omitempty"`
+	Data     fields  `json:"data,omitempty"`
 	Meta     *struct {
 		ReadOnly     bool `json:"read_only"`
 		EmailRouting bool `json:"email_routing"`
 	} `json:"meta,omitempty"`
 }
+
+// fields are the data of a record that has several.
+type fields map[string]any
 
 // cloudflarePage is the envelope of every listing.
 type cloudflarePage[T any] struct {
@@ -164,9 +167,13 @@ func (p *Cloudflare) read(ctx context.Context, apex string) (*book, error) {
 }
 
 // data returns the RDATA of a record. Of some types the API keeps a number
-// apart.
+// apart; whether the content of a service holds it too has changed over time,
+// so its fields count.
 func (r cloudflareRecord) data() string {
+	target, whole := r.Data["target"].(string)
 	switch {
+	case r.Type == "SRV" && whole:
+		return fmt.Sprintf("%v %v %v %s", r.Data["priority"], r.Data["weight"], r.Data["port"], target)
 	case r.Type == "TXT":
 		return quoted(r.Content)
 	case r.Priority != nil && (r.Type == "MX" || r.Type == "SRV" || r.Type == "URI"):
@@ -200,7 +207,7 @@ func (p *Cloudflare) write(ctx context.Context, b *book, due []live) error {
 		}
 		for _, r := range s.keep {
 			if r.ttl != l.After.TTL {
-				batch.Patches = append(batch.Patches, cloudflareRecord{ID: r.id, TTL: l.After.TTL})
+				batch.Patches = append(batch.Patches, cloudflareRecord{ID: r.id, Type: l.After.TypeName(), Name: bare(l.After.Name), TTL: l.After.TTL})
 			}
 		}
 		for _, data := range s.add {
@@ -236,13 +243,13 @@ func cloudflarePost(set zone.RRset, data string) (cloudflareRecord, error) {
 	case *dns.TXT:
 	case *dns.SRV:
 		r.Content = ""
-		r.Data = map[string]any{"priority": rr.Priority, "weight": rr.Weight, "port": rr.Port, "target": host(rr.Target)}
+		r.Data = fields{"priority": rr.Priority, "weight": rr.Weight, "port": rr.Port, "target": host(rr.Target)}
 	case *dns.TLSA:
 		r.Content = ""
-		r.Data = map[string]any{"usage": rr.Usage, "selector": rr.Selector, "matching_type": rr.MatchingType, "certificate": rr.Certificate}
+		r.Data = fields{"usage": rr.Usage, "selector": rr.Selector, "matching_type": rr.MatchingType, "certificate": rr.Certificate}
 	case *dns.CAA:
 		r.Content = ""
-		r.Data = map[string]any{"flags": rr.Flag, "tag": rr.Tag, "value": rr.Value}
+		r.Data = fields{"flags": rr.Flag, "tag": rr.Tag, "value": rr.Value}
 	default:
 		return r, fmt.Errorf("cloudflare: %w: records of type %s are not written", ErrRefused, set.TypeName())
 	}

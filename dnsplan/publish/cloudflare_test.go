@@ -101,11 +101,17 @@ func cloudflareRow(r row, mark string) map[string]any {
 		c["priority"], _ = strconv.Atoi(number)
 		c["content"] = strings.TrimSuffix(host, ".")
 	case "SRV":
-		c["priority"], _ = strconv.Atoi(number)
-		c["content"] = strings.TrimSuffix(host, ".")
-		if strings.HasSuffix(host, " .") {
-			c["content"] = host
+		f := strings.Fields(r.data)
+		target := f[3]
+		if target != "." {
+			target = strings.TrimSuffix(target, ".")
 		}
+		priority, _ := strconv.Atoi(f[0])
+		weight, _ := strconv.Atoi(f[1])
+		port, _ := strconv.Atoi(f[2])
+		c["priority"] = priority
+		c["content"] = strings.Join([]string{f[0], f[1], f[2], target}, " ") // older ones lack the priority
+		c["data"] = map[string]any{"priority": priority, "weight": weight, "port": port, "target": target}
 	case "TXT":
 		c["content"] = r.data
 		if text, err := zone.JoinTXT(r.data); err == nil && len(text) < 20 {
@@ -120,8 +126,8 @@ func cloudflareRow(r row, mark string) map[string]any {
 type cloudflareBatch struct {
 	Deletes []struct{ ID string }
 	Patches []struct {
-		ID  string
-		TTL uint32
+		ID, Type, Name string
+		TTL            uint32
 	}
 	Posts []struct {
 		Type, Name, Content string
@@ -142,6 +148,9 @@ func (b cloudflareBatch) apply(p *panel) error {
 		r := p.at(strings.TrimPrefix(c.ID, "r"))
 		if r == nil {
 			return errors.New("record does not exist")
+		}
+		if c.Type != r.typ || zone.Canonical(c.Name) != r.name {
+			return errors.New("name, type and ttl are required")
 		}
 		r.ttl = c.TTL
 	}
@@ -209,6 +218,9 @@ func TestCloudflareWritesEveryType(t *testing.T) {
 		update(nil, set("x.example.org.", dns.TypeAAAA, 300, "2001:db8::1")),
 	} {
 		mustPublish(t, s, c)
+		slower := update(c.After, set(c.After.Name, c.After.Type, 3600, c.After.Data...))
+		mustPublish(t, s, slower)
+		mustPublish(t, s, slower.Reverse())
 		mustPublish(t, s, c.Reverse())
 	}
 	err := s.publisher.Publish(t.Context(), "example.org", []dnsplan.Change{update(nil, set("x.example.org.", dns.TypeHINFO, 300, `"a" "b"`))})

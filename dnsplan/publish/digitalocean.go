@@ -190,7 +190,8 @@ func oceanFields(set zone.RRset, data string) (oceanRecord, error) {
 	case *dns.SRV:
 		r.Data, r.Priority, r.Weight, r.Port = rr.Target, &rr.Priority, &rr.Weight, &rr.Port
 	case *dns.CAA:
-		r.Data, r.Flags, r.Tag = rr.Value, &rr.Flag, rr.Tag
+		// The API wants a final dot here too, and does not show it.
+		r.Data, r.Flags, r.Tag = rr.Value+".", &rr.Flag, rr.Tag
 	default:
 		err = fmt.Errorf("digitalocean: %w: it takes no records of type %s", ErrRefused, set.TypeName())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/publish"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 )
@@ -121,6 +122,14 @@ func oceanRow(r row) map[string]any {
 	case "MX":
 		o["priority"], _ = strconv.Atoi(f[0])
 		o["data"] = host(f[1])
+	case "SRV":
+		o["priority"], _ = strconv.Atoi(f[0])
+		o["weight"], _ = strconv.Atoi(f[1])
+		o["port"], _ = strconv.Atoi(f[2])
+		o["data"] = host(f[3])
+	case "CAA":
+		o["flags"], _ = strconv.Atoi(f[0])
+		o["tag"], o["data"] = f[1], strings.Trim(f[2], `"`)
 	}
 	return o
 }
@@ -131,13 +140,38 @@ func (b oceanBody) rdata() (string, error) {
 	switch b.Type {
 	case "TXT":
 		return zone.TXT(b.Data), nil
-	case "CNAME", "MX", "NS":
+	case "CAA", "CNAME", "MX", "NS", "SRV":
 		if !dns.IsFqdn(b.Data) {
 			return "", errors.New("Data needs to end with a dot (.)")
 		}
-		if b.Type == "MX" {
+		switch b.Type {
+		case "CAA":
+			return fmt.Sprintf(`%d %s "%s"`, *b.Flags, b.Tag, strings.TrimSuffix(b.Data, ".")), nil
+		case "MX":
 			return fmt.Sprintf("%d %s", *b.Priority, b.Data), nil
+		case "SRV":
+			return fmt.Sprintf("%d %d %d %s", *b.Priority, *b.Weight, *b.Port, b.Data), nil
 		}
 	}
 	return b.Data, nil
+}
+
+func TestDigitalOceanWritesEveryType(t *testing.T) {
+	t.Parallel()
+	s := oceanSite(t)
+	for _, c := range []dnsplan.Change{
+		update(nil, set("_imaps._tcp.example.org.", dns.TypeSRV, 300, "0 1 993 imap.provider.example.")),
+		update(nil, set("x.example.org.", dns.TypeCAA, 300, `0 issue "ca.example"`)),
+		update(nil, set("x.example.org.", dns.TypeAAAA, 300, "2001:db8::1")),
+	} {
+		mustPublish(t, s, c)
+		slower := update(c.After, set(c.After.Name, c.After.Type, 3600, c.After.Data...))
+		mustPublish(t, s, slower)
+		mustPublish(t, s, slower.Reverse())
+		mustPublish(t, s, c.Reverse())
+	}
+	err := s.publisher.Publish(t.Context(), "example.org", []dnsplan.Change{update(nil, set("x.example.org.", dns.TypeHINFO, 300, `"a" "b"`))})
+	if !errors.Is(err, publish.ErrRefused) {
+		t.Errorf("HINFO: Publish = %v, want ErrRefused", err)
+	}
 }

@@ -143,6 +143,29 @@ func TestThrottled(t *testing.T) {
 	})
 }
 
+// TestLocked lets somebody else be at work in the zone when we want to write:
+// nothing was done, so the same request is right in a moment.
+func TestLocked(t *testing.T) {
+	panels(t, func(t *testing.T, start func(t *testing.T) site) {
+		s := start(t)
+		before := s.zone(t)
+		s.panel.breaks(fault{from: 1, times: 2, kind: "423"})
+		err := s.publisher.Publish(t.Context(), "example.org", someChanges)
+		if s.publisher.Abilities().Name == "route53" { // which knows no such answer
+			return
+		}
+		if err != nil {
+			t.Fatalf("locked twice: Publish = %v", err)
+		}
+		mustPublish(t, s, reverse(someChanges)...)
+		s.panel.breaks(fault{from: 1, times: 1000, kind: "423"})
+		if err := s.publisher.Publish(t.Context(), "example.org", someChanges); !errors.Is(err, publish.ErrUnavailable) {
+			t.Errorf("locked for ever: Publish = %v, want ErrUnavailable", err)
+		}
+		unchanged(t, s, before)
+	})
+}
+
 // TestSomebodyEdits changes the MX in the panel between our look and our
 // write. Whoever compares and writes in one refuses; the others may lose the
 // edit, and never say that all is well when it is not.

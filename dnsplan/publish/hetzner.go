@@ -76,7 +76,7 @@ func (p *Hetzner) read(ctx context.Context, apex string) (*book, error) {
 	}
 	if _, err := c.get(ctx, path("zones", bare(apex)), &in); err != nil {
 		if missing(err) {
-			return nil, noZone("hetzner", apex)
+			return nil, fmt.Errorf("%w; one that is still in the old DNS Console has to be migrated to the Hetzner Console first", noZone("hetzner", apex))
 		}
 		return nil, err
 	}

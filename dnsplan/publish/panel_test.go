@@ -87,6 +87,9 @@ func (p *panel) guard(inner http.Handler) http.Handler {
 			w.Header().Set("Retry-After", after)
 			http.Error(w, `{"error": "slow down"}`, http.StatusTooManyRequests)
 			return
+		case "423":
+			http.Error(w, `{"error": {"code": "locked"}}`, http.StatusLocked)
+			return
 		case "500 before":
 			http.Error(w, `{"error": "out of order"}`, http.StatusInternalServerError)
 			return
