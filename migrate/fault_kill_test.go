@@ -38,11 +38,15 @@ var moments = []string{
 
 func (c *deadlyClock) Now() time.Time {
 	if c.moment() == c.when {
-		p, _ := os.FindProcess(os.Getpid()) // never fails for ourselves
-		_ = p.Kill()
-		select {} // until the kill has arrived
+		c.die()
 	}
 	return c.leap.Now()
+}
+
+func (*deadlyClock) die() {
+	p, _ := os.FindProcess(os.Getpid()) // never fails for ourselves
+	_ = p.Kill()
+	select {} // until the kill has arrived
 }
 
 // moment names the moment by who asks for the time.
@@ -83,14 +87,8 @@ const (
 // victim is the process that is killed. It carries on a move on servers that
 // are another process's.
 func victim(t *testing.T, dir string) {
-	clock := &deadlyClock{leap: new(leap), file: dir + ".clock", when: os.Getenv(victimWhen)}
-	if text, err := os.ReadFile(clock.file); err == nil {
-		ahead, err := strconv.ParseInt(string(text), 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		clock.jump(time.Duration(ahead))
-	}
+	clock := victimClock(t, dir)
+	clock.when = os.Getenv(victimWhen)
 	h := &home{dir: dir, clock: clock.leap, o: options(clock)}
 	h.o.Accept = []migrate.Accept{{Code: finding.GateReports, Reason: "nothing else sends in the lab"}}
 	h.o.Events = func(migrate.Event) {}
@@ -107,6 +105,30 @@ func victim(t *testing.T, dir string) {
 	}
 }
 
+// victimClock is the clock that the process before has left.
+func victimClock(t *testing.T, dir string) *deadlyClock {
+	t.Helper()
+	clock := &deadlyClock{leap: new(leap), file: dir + ".clock"}
+	text, err := os.ReadFile(clock.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.jump(time.Duration(ahead))
+	return clock
+}
+
+// keepClock keeps the time for victims.
+func (h *home) keepClock(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(h.dir+".clock", []byte(strconv.FormatInt(int64(h.clock.ahead), 10)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // killedAtEveryMoment starts a command again and again, and lets it die once
 // at every moment of each step, until it has nothing left to do.
 func (h *home) killedAtEveryMoment(t *testing.T, command string) (kills int) {
@@ -115,9 +137,7 @@ func (h *home) killedAtEveryMoment(t *testing.T, command string) (kills int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(h.dir+".clock", []byte(strconv.FormatInt(int64(h.clock.ahead), 10)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	h.keepClock(t)
 	for i, n := 0, 0; n < 100; i, n = i+1, n+1 {
 		when := moments[i%len(moments)]
 		if when == "applied" && command != "undo" && !slices.Contains([]step.Phase{step.Planned, step.Prepared, step.Settled}, h.phase(t)) {
