@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,12 +225,12 @@ func (u userChanges) kept(t *testing.T, h *home, account *imaplab.Account) {
 // A mortal clock kills its process when it has been asked for the time often
 // enough.
 type mortal struct {
-	deadlyClock
-	lives int
+	*deadlyClock
+	lives atomic.Int64 // it is asked by several at once
 }
 
 func (c *mortal) Now() time.Time {
-	if c.lives--; c.lives == 0 {
+	if c.lives.Add(-1) == 0 {
 		c.die()
 	}
 	return c.leap.Now()
@@ -287,12 +289,13 @@ func TestKilledWatch(t *testing.T) {
 
 // watchAsVictim is the process that is killed.
 func watchAsVictim(t *testing.T, dir string) {
-	c := victimClock(t, dir)
-	clock := &mortal{deadlyClock: *c}
-	if _, err := fmt.Sscan(os.Getenv(victimWhen), &clock.lives); err != nil {
+	clock := &mortal{deadlyClock: victimClock(t, dir)}
+	lives, err := strconv.ParseInt(os.Getenv(victimWhen), 10, 64)
+	if err != nil {
 		t.Fatal(err)
 	}
-	h := &home{dir: dir, clock: c.leap, o: options(clock)}
+	clock.lives.Store(lives)
+	h := &home{dir: dir, clock: clock.leap, o: options(clock)}
 	if err := h.open(t).Watch(t.Context(), migrate.WatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
