@@ -58,8 +58,14 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 		return err
 	}
 	s := step.Step{Command: "close", From: phase, To: step.Closed, Gates: results, Accepted: taken}
-	if _, err = r.through(ctx, s, func() error { return r.putStage(ctx, plan, stage) }); err != nil || stage != dnsplan.Harden {
+	if _, err = r.through(ctx, s, func() error { return r.putStage(ctx, plan, stage) }); err != nil {
 		return err
+	}
+	if len(changes) > 0 {
+		r.say("%s of the %s stage published and seen on every authoritative server", Plural(len(changes), "change"), stage)
+	}
+	if stage != dnsplan.Harden {
+		return nil
 	}
 	return r.advise(ctx)
 }

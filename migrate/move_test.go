@@ -128,8 +128,13 @@ func TestMigrateUntilClosed(t *testing.T) {
 		t.Fatalf("close right after close = %v, want a *LaterError", err)
 	}
 	h.clock.jump(31 * 24 * time.Hour)
+	var talk []string
+	h.o.Events = func(e migrate.Event) { talk = append(talk, e.Text) }
 	if err := h.open(t).Finish(t.Context(), ""); err != nil {
 		t.Fatal(err)
+	}
+	if all := strings.Join(talk, "\n"); !strings.Contains(all, "1 change of the harden stage published") {
+		t.Errorf("the last close says %q, want what it has published", all)
 	}
 	if got := h.served("example.org.", dns.TypeTXT); !strings.Contains(got, "include:_spf.provider.example -all") {
 		t.Errorf("TXT after the last close = %s, want the owner's strict end again", got)
