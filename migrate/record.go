@@ -21,6 +21,7 @@ type Record struct {
 	Status   Status
 	Made     time.Time
 	Plan     *Document                   // the last plan shown, nil before the first
+	Provider string                      // its title, as people know it
 	Steps    []step.Step                 // the oldest first
 	Applied  []dnsplan.Change            // in effect, the oldest first
 	Seen     map[dnsplan.Stage]time.Time // when every authoritative server last showed a stage
@@ -66,6 +67,10 @@ func (r *run) record(ctx context.Context) (Record, error) {
 	}
 	if _, doc, err := r.loadPlan(""); err == nil {
 		rec.Plan = &doc
+		rec.Provider = doc.Provider
+		if p, _, err := r.provider(); err == nil { // its file may have gone since
+			rec.Provider = p.Title
+		}
 	} else if !errors.As(err, new(*PhaseError)) && !errors.Is(err, fs.ErrNotExist) {
 		return rec, err
 	}

@@ -19,7 +19,8 @@ type Document struct {
 	Version      int                    `json:"version"`
 	Domain       string                 `json:"domain"`
 	AliasDomains []string               `json:"alias_domains"`
-	Provider     string                 `json:"provider"` // empty before the first plan
+	Provider     string                 `json:"provider"`       // empty before the first plan
+	Destination  string                 `json:"provider_title"` // as people know it
 	Made         time.Time              `json:"made"`
 	Status       migrate.Status         `json:"status"`
 	Balance      *mailbox.Balance       `json:"balance"`     // of the last verify of all accounts, null if there was none
@@ -47,7 +48,7 @@ func New(rec migrate.Record) Document {
 	d.Status.Left = append([]string{}, d.Status.Left...)
 	d.Status.Yours = append([]migrate.Yours{}, d.Status.Yours...)
 	if rec.Plan != nil {
-		d.Provider = rec.Plan.Provider
+		d.Provider, d.Destination = rec.Plan.Provider, rec.Provider
 		d.AliasDomains = append(d.AliasDomains, rec.Plan.AliasDomains...)
 		d.Findings = append(d.Findings, rec.Plan.Findings...)
 		finding.Sort(d.Findings)

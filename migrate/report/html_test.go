@@ -284,3 +284,20 @@ func FuzzOutsideText(f *testing.F) {
 		}
 	})
 }
+
+// TestHeading names the provider as people do, and nobody before there is a
+// plan.
+func TestHeading(t *testing.T) {
+	t.Parallel()
+	planned, early := full(), full()
+	early.Plan, early.Provider = nil, ""
+	for _, tt := range []struct {
+		rec  migrate.Record
+		want string
+	}{{planned, "The move of example.org to Provider of the lab"}, {early, "The move of example.org"}} {
+		_, tree := render(t, tt.rec)
+		if got := text(find(tree, "h1", "")[0]); got != tt.want {
+			t.Errorf("the heading is %q, want %q", got, tt.want)
+		}
+	}
+}

@@ -64,6 +64,7 @@ func full() migrate.Record {
 		},
 	}
 	return migrate.Record{
+		Provider: "Provider of the lab",
 		Status: migrate.Status{
 			Version: 1, Domain: "example.org", Phase: &phase, Since: &since,
 			Next:  migrate.Next{Command: "mxmove watch"},
@@ -157,6 +158,7 @@ func outside(text string) migrate.Record {
 		DKIM: []probe.DKIM{{Domain: text, Selector: text, Result: text, Algorithm: text, Text: text}},
 	}}}
 	outsideReports(rec.Reports, text)
+	rec.Provider = text
 	outsidePlan(rec.Plan, text)
 	for i := range rec.Balance.Accounts {
 		a := &rec.Balance.Accounts[i]
