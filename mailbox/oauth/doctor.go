@@ -79,15 +79,15 @@ func (e *BearerError) diagnose(f *finding.Finding) {
 // application, the very one that is so often mistaken.
 func (c *Claims) steps(user string) string {
 	app, object := guid(c.AppID, "<client id>"), guid(c.ObjectID, "<object id of the enterprise application>")
-	user = powershell(user)
+	user = PowerShell(user)
 	return "in Exchange Online PowerShell: New-ServicePrincipal -AppId " + app + " -ObjectId " + object +
 		"; Add-MailboxPermission -Identity " + user + " -User " + object + " -AccessRights FullAccess" +
 		"; Set-CASMailbox -Identity " + user + " -ImapEnabled $true"
 }
 
-// powershell writes a word for PowerShell, which takes typographic quotation
+// PowerShell writes a word for PowerShell, which takes typographic quotation
 // marks for plain ones.
-func powershell(word string) string {
+func PowerShell(word string) string {
 	var b strings.Builder
 	for _, r := range word {
 		if strings.ContainsRune("'\u2018\u2019\u201a\u201b", r) {

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/mxmove/mxmove/dnsplan/provider"
+	"github.com/mxmove/mxmove/mailbox/oauth"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/inventory"
 )
@@ -69,7 +70,7 @@ func Text(kind Kind, m Move) (string, error) {
 
 var functions = template.FuncMap{
 	"join": func(items []string) string { return strings.Join(items, ", ") },
-	"unit": unit, "specifiers": specifiers, "shell": shell, "powershell": powershell,
+	"unit": unit, "specifiers": specifiers, "shell": shell, "powershell": oauth.PowerShell,
 	"line": func(s string) string { return strings.Repeat("=", len(s)) },
 }
 

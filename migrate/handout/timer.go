@@ -79,19 +79,6 @@ func specifiers(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 // shell writes a word for a shell.
 func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// powershell writes a word for PowerShell, which takes typographic quotation
-// marks for plain ones.
-func powershell(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune("'\u2018\u2019\u201a\u201b", r) {
-			b.WriteRune(r)
-		}
-		b.WriteRune(r)
-	}
-	return "'" + b.String() + "'"
-}
-
 // unit writes a word for ExecStart and its like (systemd.service(5)): in
 // quotation marks, with everything escaped that systemd would expand.
 func unit(s string) string {
