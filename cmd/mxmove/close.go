@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/mxmove/mxmove/migrate"
 )
 
 func newClose(a *app) *cobra.Command {
@@ -19,15 +21,9 @@ is due yet: come back at the time named.`,
 		Example: "  mxmove close\n  mxmove close --accept MX088=\"nothing in the mail log since 1 May\"",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			events, done := a.watching()
-			defer done()
-			m, err := a.open(cmd.Context(), events)
-			if err != nil {
-				return err
-			}
-			err = m.Finish(cmd.Context(), first(args))
-			done()
-			return a.ended(cmd, m, err)
+			return a.acting(cmd, func(m *migrate.Move) error {
+				return m.Finish(cmd.Context(), first(args))
+			})
 		},
 	}
 	a.changesDNS(cmd)

@@ -19,15 +19,9 @@ visible everywhere: run it again, 6 a login or right is missing.`,
 		Example: "  mxmove cutover\n  mxmove cutover --yes=example.org\n  mxmove cutover --accept MX082=\"copied an hour ago by hand\"",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			events, done := a.watching()
-			defer done()
-			m, err := a.open(cmd.Context(), events)
-			if err != nil {
-				return err
-			}
-			err = m.Cutover(cmd.Context(), migrate.CutoverOptions{PlanFile: first(args), Stop: a.stop})
-			done()
-			return a.ended(cmd, m, err)
+			return a.acting(cmd, func(m *migrate.Move) error {
+				return m.Cutover(cmd.Context(), migrate.CutoverOptions{PlanFile: first(args), Stop: a.stop})
+			})
 		},
 	}
 	a.changesDNS(cmd)

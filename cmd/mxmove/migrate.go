@@ -22,16 +22,10 @@ the time named.`,
 		Example: "  mxmove migrate --yes=example.org\n  mxmove migrate --until prepared\n  mxmove migrate --no-wait",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			events, done := a.watching()
-			defer done()
-			m, err := a.open(cmd.Context(), events)
-			if err != nil {
-				return err
-			}
 			o.Until, o.Stop = step.Phase(until), a.stop
-			err = m.Migrate(cmd.Context(), o)
-			done()
-			return a.ended(cmd, m, err)
+			return a.acting(cmd, func(m *migrate.Move) error {
+				return m.Migrate(cmd.Context(), o)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&until, "until", string(step.Settled), "end when this `PHASE` is reached")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/mxmove/mxmove/migrate"
 )
 
 func newPrepare(a *app) *cobra.Command {
@@ -18,15 +20,9 @@ or stale, nothing was changed, 5 not visible everywhere yet, 6 no right to the z
 		Example: "  mxmove prepare\n  mxmove prepare --yes=example.org\n  mxmove prepare --dry-run",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			events, done := a.watching()
-			defer done()
-			m, err := a.open(cmd.Context(), events)
-			if err != nil {
-				return err
-			}
-			err = m.Prepare(cmd.Context(), first(args))
-			done()
-			return a.ended(cmd, m, err)
+			return a.acting(cmd, func(m *migrate.Move) error {
+				return m.Prepare(cmd.Context(), first(args))
+			})
 		},
 	}
 	a.changesDNS(cmd)

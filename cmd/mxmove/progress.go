@@ -240,6 +240,20 @@ func (p *progress) end() {
 	p.finish()
 }
 
+// acting runs a command of the move with its progress shown, and ends its
+// screen.
+func (a *app) acting(cmd *cobra.Command, act func(*migrate.Move) error) error {
+	events, done := a.watching()
+	defer done()
+	m, err := a.open(cmd.Context(), events)
+	if err != nil {
+		return err
+	}
+	err = act(m)
+	done()
+	return a.ended(cmd, m, err)
+}
+
 // ended closes a command's screen and passes its error on.
 func (a *app) ended(cmd *cobra.Command, m *migrate.Move, err error) error {
 	var usage *usageError

@@ -20,15 +20,9 @@ Exit: 0 done, 4 an RRset is neither old nor new, nothing of it was changed,
 		Example: "  mxmove undo\n  mxmove undo --all --yes=example.org",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			events, done := a.watching()
-			defer done()
-			m, err := a.open(cmd.Context(), events)
-			if err != nil {
-				return err
-			}
-			err = m.Undo(cmd.Context(), migrate.UndoOptions{All: all, Stop: a.stop})
-			done()
-			return a.ended(cmd, m, err)
+			return a.acting(cmd, func(m *migrate.Move) error {
+				return m.Undo(cmd.Context(), migrate.UndoOptions{All: all, Stop: a.stop})
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "take the prepare stage back too")

@@ -21,15 +21,9 @@ not answer.`,
 		Example: "  mxmove watch\n  mxmove watch --once --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			events, done := a.watching()
-			defer done()
-			m, err := a.open(cmd.Context(), events)
-			if err != nil {
-				return err
-			}
-			err = m.Watch(cmd.Context(), migrate.WatchOptions{Once: once, Stop: a.stop})
-			done()
-			return a.ended(cmd, m, err)
+			return a.acting(cmd, func(m *migrate.Move) error {
+				return m.Watch(cmd.Context(), migrate.WatchOptions{Once: once, Stop: a.stop})
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "one sweep, then end")
