@@ -42,6 +42,17 @@ func (p page) vars(domain string) map[string][]string {
 	return p.Config.Vars
 }
 
+// usual fills the variables of a name with what they are unless somebody has
+// chosen otherwise.
+func (p page) usual(name string) string {
+	for _, v := range p.Provider.Variables {
+		if v.Default != "" {
+			name = strings.ReplaceAll(name, "%"+v.Name+"%", v.Default)
+		}
+	}
+	return name
+}
+
 // DKIM lists the records that the keys stand in. Without the console's values
 // they are told as the catalogue has them.
 func (p page) DKIM() []string {
@@ -52,7 +63,7 @@ func (p page) DKIM() []string {
 			records.DKIM = p.Provider.DKIM.Records
 		}
 		for _, r := range records.DKIM {
-			if name := r.Type + " " + strings.TrimSuffix(r.Name, "."); !slices.Contains(names, name) {
+			if name := r.Type + " " + p.usual(strings.TrimSuffix(r.Name, ".")); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
