@@ -152,11 +152,15 @@ func (r *run) gates(ctx context.Context, plan dnsplan.Plan, found []finding.Find
 		return nil, nil, err
 	}
 	results = append(append(results, addresses...), seen)
+	policies, err := r.policyGates(ctx, plan)
+	if err != nil {
+		return nil, nil, err
+	}
 	last, err := r.switchGates(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	results = append(results, last...)
+	results = append(append(results, policies...), last...)
 	if len(r.Config.DNS.Servers) > 0 {
 		results = append(results, unmeasured("servers", finding.ServersChosen,
 			"dns.servers names the servers to ask, so nobody knows whether the world's see the change",

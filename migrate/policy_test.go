@@ -32,6 +32,9 @@ import (
 
 const policyText = "version: STSv1\nmode: enforce\nmax_age: 604800\nmx: mail.example.org\n"
 
+// hungUp is the policy of a host that ends the connection.
+const hungUp = "hung up"
+
 // servePolicy puts an MTA-STS policy into the world of a home: the record, and
 // a policy host that the rehearsal leads to.
 func servePolicy(t *testing.T, h *home) *atomic.Pointer[string] {
@@ -48,6 +51,9 @@ func servePolicy(t *testing.T, h *home) *atomic.Pointer[string] {
 		if text.Load() == nil {
 			http.NotFound(w, r)
 			return
+		}
+		if *text.Load() == hungUp {
+			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Content-Type", "text/plain")
 		fmt.Fprint(w, *text.Load())
@@ -212,4 +218,51 @@ func TestPolicyHoldsBackTheSwitchAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusedFor("cutover with the policy mended", h.open(t).Cutover(t.Context(), migrate.CutoverOptions{}), false)
+}
+
+// TestPolicyIsLookedAtBeforeTheSwitch plans and prepares under a policy that
+// admits the new exchangers, and changes it right before the switch.
+func TestPolicyIsLookedAtBeforeTheSwitch(t *testing.T) {
+	t.Parallel()
+	both := policyText + "mx: *.provider.example\n"
+	tested := strings.Replace(policyText, "enforce", "testing", 1)
+	wrong := strings.Replace(both, "*.provider.example", "*.mx.provider.example", 1) // a star is one label
+	for _, tt := range []struct {
+		name, policy string
+		code         finding.Code // of the gate that refuses; empty: none does
+	}{
+		{"as it was", both, ""},
+		{"old exchanger alone", policyText, finding.STSRefusesNewMX},
+		{"star too many", wrong, finding.STSRefusesNewMX},
+		{"tested only", tested, ""},
+		{"not a policy", "hello\n", finding.STSNotMeasured},
+		{"taken away", "", ""},
+		{"nobody there", hungUp, finding.STSNotMeasured},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := startHome(t, lab.Options{Messages: 1, Attachment: 1 << 10, TTL: 1})
+			policy := servePolicy(t, h)
+			policy.Store(&both)
+			h.ready(t, time.Hour)
+			if policy.Store(&tt.policy); tt.policy == "" {
+				policy.Store(nil)
+			}
+			err := h.cutover(t)
+			if tt.code == "" {
+				if err != nil {
+					t.Errorf("cutover = %v, want it to pass", err)
+				}
+				return
+			}
+			gate, ok := errors.AsType[*migrate.GateError](err)
+			if !ok || len(gate.Refused()) != 1 || gate.Refused()[0].Code != tt.code || gate.Refused()[0].Subject != "example.org" {
+				t.Errorf("cutover = %v, want the policy gate alone to refuse with %s", err, tt.code)
+			}
+			h.o.Accept = []migrate.Accept{{Code: tt.code, Reason: "no sender has it"}}
+			if err := h.cutover(t); err != nil {
+				t.Errorf("cutover on a person's word = %v", err)
+			}
+		})
+	}
 }

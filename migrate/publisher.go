@@ -11,6 +11,7 @@ import (
 
 	"github.com/mxmove/mxmove/dnsplan/publish"
 	"github.com/mxmove/mxmove/dnsplan/resolver"
+	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/migrate/config"
 )
 
@@ -193,16 +194,22 @@ func (m *Move) listing(ctx context.Context, client *resolver.Client, apex string
 		return nil, err
 	}
 	for _, key := range all.Opaque {
-		for _, s := range servers {
-			if set, err := client.Exact(ctx, s, apex, key.Name, key.Type); err == nil {
-				if set != nil {
-					all.Zone.Put(*set)
-				}
-				break
-			}
+		if set := exactly(ctx, client, servers, apex, key); set != nil {
+			all.Zone.Put(*set)
 		}
 	}
 	return &all, nil
+}
+
+// exactly returns an RRset as the first server that answers has it, nil where
+// there is none.
+func exactly(ctx context.Context, client *resolver.Client, servers []resolver.Server, apex string, key zone.Key) *zone.RRset {
+	for _, s := range servers {
+		if set, err := client.Exact(ctx, s, apex, key.Name, key.Type); err == nil {
+			return set
+		}
+	}
+	return nil
 }
 
 // fileError turns a complaint about a master file into one about something
