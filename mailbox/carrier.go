@@ -140,6 +140,9 @@ func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []f
 		return nil, nil, err
 	}
 	o.Source, o.Target, o.Exchange = mine.Namespaces, theirs.Namespaces, mine.Exchange
+	if o.Gmail = mine.Gmail; c.o.Reverse {
+		o.Gmail = theirs.Gmail // for the way forth, which is undone
+	}
 	paired := Pairs
 	if c.o.Reverse {
 		paired = pairsBack

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -110,6 +111,12 @@ func (c *comparison) read(ctx context.Context, p Pair, b *MailboxBalance, validi
 		return err
 	}
 	h := &half{pair: p, balance: b, silent: max(0, int(sel.Exists)-len(there))}
+	apart, err := p.apart(ctx, c.eyes.source)
+	if err != nil {
+		return err
+	}
+	there = slices.DeleteFunc(there, func(m Message) bool { return apart.has(m.UID) })
+	b.Skipped = max(0, int(sel.Exists)-len(there)-h.silent)
 	if err := c.recall(ctx, h, sel.UIDValidity, validity); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package mailbox
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,10 +13,6 @@ import (
 	"github.com/mxmove/mxmove/mailbox/journal"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
-
-// maxMessages bounds the listing of one mailbox; a server that goes on is
-// hostile or broken.
-const maxMessages = 20_000_000
 
 // A delta is one mailbox on its way: what is at the source, what of it is
 // known to be at the target, and what is left to send.
@@ -33,6 +28,7 @@ type delta struct {
 	list                 inventory  // of the source
 	cursor               *cursor    // what of the list was known before; nil: nothing
 	relist               bool       // what was known does not hold: all is to be listed
+	apart                uidSet     // of the list, what lies in other mailboxes and is copied from there
 	silent               []imap.UID // in the source, but it gives nothing for them
 	gone                 []imap.UID // no longer to be counted with the list
 	unkept               []refusal  // refused messages that are still to be kept as files
@@ -194,8 +190,8 @@ func (d *delta) leftOut(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.list.len() >= int(d.source.Exists) {
-		return nil
+	if err := d.label(ctx); err != nil || d.list.len() >= int(d.source.Exists) {
+		return err
 	}
 	source, err := d.atSource(ctx)
 	if err != nil {
@@ -253,7 +249,7 @@ func (d *delta) todo() []imap.UID {
 }
 
 // skips reports whether a message is left out by rule.
-func (d *delta) skips(m Message) bool { return d.o.skips(m) }
+func (d *delta) skips(m Message) bool { return d.o.skips(m) || d.apart.has(m.UID) }
 
 func (o Options) skips(m Message) bool {
 	return o.Deleted == DeletedSkip && slices.Contains(m.Flags, imap.FlagDeleted)
@@ -301,54 +297,4 @@ func (d *delta) count(ctx context.Context) error {
 	}
 	d.res.Tally = t
 	return nil
-}
-
-// fetcher is what listing messages needs of either side.
-type fetcher interface {
-	Fetch(ctx context.Context, set wire.Set, headers bool, fn func(wire.Message) error) error
-	Bodies(ctx context.Context, uids []imap.UID, fn bodyFunc) error
-}
-
-// list lists messages by UID.
-func list(ctx context.Context, f fetcher, set wire.Set, headers bool) ([]Message, error) {
-	var ms []Message
-	if err := f.Fetch(ctx, set, headers, collect(&ms, set)); err != nil {
-		return nil, err
-	}
-	return ordered(ms), nil
-}
-
-// collect gathers what a listing tells: a server answers "n:*" with the last
-// message even where that lies below n.
-func collect(ms *[]Message, set wire.Set) func(wire.Message) error {
-	return func(m wire.Message) error {
-		if !set.Contains(m.UID) {
-			return nil
-		}
-		if len(*ms) >= maxMessages {
-			return fmt.Errorf("%w: more than %d messages in a mailbox", imapconn.ErrProtocol, maxMessages)
-		}
-		*ms = append(*ms, m)
-		return nil
-	}
-}
-
-// ordered sorts what was gathered by UID, each once: a server may tell one
-// twice.
-func ordered(ms []Message) []Message {
-	if !slices.IsSortedFunc(ms, byUID) {
-		slices.SortStableFunc(ms, byUID)
-	}
-	return slices.CompactFunc(ms, func(a, b Message) bool { return a.UID == b.UID })
-}
-
-func byUID(a, b Message) int { return cmp.Compare(a.UID, b.UID) }
-
-// find looks a message up in a list by UID.
-func find(list []Message, uid imap.UID) (Message, bool) {
-	i, ok := slices.BinarySearchFunc(list, uid, func(m Message, uid imap.UID) int { return cmp.Compare(m.UID, uid) })
-	if !ok {
-		return Message{}, false
-	}
-	return list[i], true
 }

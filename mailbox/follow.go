@@ -83,7 +83,7 @@ func (f *follower) gaps(ctx context.Context) ([]*gap, error) {
 		if p.Skip == "" && p.Use == imap.MailboxAttrTrash {
 			f.trash = p
 		}
-		if fewer, changed := p.shrunk(); p.Skip == "" && (fewer || changed) {
+		if fewer, changed := p.shrunk(); p.Skip == "" && (fewer || changed || p.elsewhere != nil) {
 			lost = lost || fewer
 			g := &glance{pair: p, visit: &imapconn.Visit{Name: p.SourceWire, Set: wire.From(1), Bare: true}}
 			g.visit.Each = collectUIDs(&g.uids, g.visit.Set)
@@ -134,6 +134,9 @@ func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 	p := seen.pair
 	if seen.visit.Err != nil || len(seen.uids) != int(seen.visit.Selected.Exists) {
 		return nil, nil
+	}
+	if err := f.archived(ctx, seen); err != nil {
+		return nil, err
 	}
 	p.followValidity = seen.visit.Selected.UIDValidity
 	f.next[p.SourceWire] = seen.visit.Selected.UIDNext

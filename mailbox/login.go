@@ -170,6 +170,7 @@ func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Opti
 	}
 	po := o.pairOptions(a)
 	po.Source, po.Target, po.Exchange = mine.Namespaces, theirs.Namespaces, mine.Exchange
+	po.Gmail = mine.Gmail
 	pairs, found := Pairs(mine.Mailboxes, theirs.Mailboxes, po)
 	if r.Target == OK {
 		r.Pairs = pairs
@@ -191,16 +192,22 @@ func (r *LoginResult) inventory(ctx context.Context, e *eyes, a *Account, o Opti
 func (r *LoginResult) measure(ctx context.Context, s *imapconn.Source, p Pair) error {
 	r.Mailboxes++
 	st, err := s.Status(ctx, p.SourceWire)
-	if err == nil && st.Messages != nil && st.Size != nil {
+	if err == nil && st.Messages != nil && st.Size != nil && p.elsewhere == nil {
 		r.Messages += int(*st.Messages)
 		r.Bytes += *st.Size
 		return nil
 	}
+	var apart uidSet
 	sel, err := s.Examine(ctx, p.SourceWire)
+	if err == nil {
+		apart, err = p.apart(ctx, s)
+	}
 	if err == nil && sel.Exists > 0 {
 		err = s.Fetch(ctx, wire.From(1), false, func(m wire.Message) error {
-			r.Messages++
-			r.Bytes += max(0, m.Size)
+			if !apart.has(m.UID) {
+				r.Messages++
+				r.Bytes += max(0, m.Size)
+			}
 			return nil
 		})
 	}

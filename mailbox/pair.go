@@ -29,6 +29,7 @@ type Pair struct {
 	sourceStatus, targetStatus wire.Status   // what was told along with the list
 	rest                       *journal.Rest // how the pair was left, nil when there was more to do
 	followValidity             uint32        // of the source, when it was glanced at
+	elsewhere                  labels        // those of messages that are copied from other mailboxes; nil: all are copied
 }
 
 // A Rule says what decided where a mailbox goes.
@@ -41,6 +42,7 @@ const (
 	RuleSpecial  Rule = "special-use" // both servers say what the mailbox is for
 	RuleNamed    Rule = "name"        // the name says what the mailbox is for
 	RuleRenamed  Rule = "renamed"     // it was copied under another name, and its copies stay where they are
+	RuleArchived Rule = "archived"    // it shows every message of a Gmail; what lies in no other mailbox is copied
 	RuleParent   Rule = "parent"      // a mailbox above it was paired by one of the others
 	RuleSame     Rule = "same"        // it keeps its name
 )
@@ -49,6 +51,7 @@ const (
 type PairOptions struct {
 	Source, Target imapconn.Namespaces
 	Exchange       bool                        // the source is one: some of its mailboxes hold no mail
+	Gmail          bool                        // the source is one: what is archived there lies in no mailbox but the one of all messages
 	Into           string                      // parent of everything at the target
 	Exclude        []string                    // special uses or names
 	Mailboxes      map[string]string           // explicit pairs, as people see the names
@@ -73,6 +76,7 @@ func Pairs(source, target []Mailbox, o PairOptions) ([]Pair, []finding.Finding) 
 			pairs = append(pairs, p.pair(m))
 		}
 	}
+	p.archived(pairs)
 	slices.SortStableFunc(pairs, func(a, b Pair) int {
 		return cmp.Or(-compareBool(isInbox(a.Source), isInbox(b.Source)), cmp.Compare(a.Source, b.Source))
 	})
@@ -131,10 +135,8 @@ func (p *pairer) skip(m Mailbox) string {
 	if _, ok := p.explicit(m); ok {
 		return ""
 	}
-	for _, attr := range virtual {
-		if has(m, attr) {
-			return "it shows messages that lie in other mailboxes"
-		}
+	if p.virtual(m) && !p.archive(m) {
+		return "it shows messages that lie in other mailboxes"
 	}
 	if p.source.isForeign(m) {
 		return "it is somebody else's, shared or virtual"
@@ -166,6 +168,9 @@ func (p *pairer) translate(m Mailbox) (string, Rule) {
 	if to, ok := p.explicit(m); ok {
 		return to, RuleExplicit
 	}
+	if p.archive(m) {
+		return p.archivePlace(), RuleArchived
+	}
 	levels := p.source.path(m)
 	if p.o.Into != "" {
 		return p.target.name(append([]string{p.o.Into}, p.fit(m, levels)...)), RuleSame
@@ -183,7 +188,7 @@ func (p *pairer) translate(m Mailbox) (string, Rule) {
 		}
 		return to + p.delim() + strings.Join(p.fit(m, levels[n:]), p.delim()), RuleParent
 	}
-	return p.target.name(p.fit(m, levels)), RuleSame
+	return p.target.name(p.fit(m, p.plain(levels))), RuleSame
 }
 
 // above finds the target of a special or explicitly paired mailbox that is m
@@ -207,7 +212,7 @@ func (p *pairer) above(m Mailbox, levels []string) (string, Rule, bool) {
 	if to := p.place[role]; to != "" {
 		return to, rule, true
 	}
-	return p.target.name(p.fit(m, levels)), rule, true
+	return p.target.name(p.fit(m, p.plain(levels))), rule, true
 }
 
 func (p *pairer) delim() string {

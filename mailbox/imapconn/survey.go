@@ -17,6 +17,7 @@ type Listing struct {
 	Mailboxes  []wire.Mailbox // sorted by their wire name
 	Namespaces Namespaces
 	Exchange   bool // the server is an Exchange, which shows more than mail
+	Gmail      bool // the server is a Gmail, whose mailboxes are labels
 
 	// Status holds what STATUS tells, by wire name. It is nil where the server
 	// cannot tell it along with the list (RFC 5819).
@@ -59,7 +60,7 @@ func (s *session) survey(ctx context.Context, status bool) (Listing, error) {
 	if err != nil {
 		return Listing{}, fmt.Errorf("list of mailboxes: %w", err)
 	}
-	return Listing{Mailboxes: l.mailboxes.sorted(), Namespaces: l.namespaces, Exchange: s.exchange(), Status: l.status}, nil
+	return Listing{Mailboxes: l.mailboxes.sorted(), Namespaces: l.namespaces, Exchange: s.exchange(), Gmail: s.caps.Has(gmail), Status: l.status}, nil
 }
 
 // plainSurvey asks as every server understands it.
@@ -73,7 +74,7 @@ func (s *session) plainSurvey(ctx context.Context) (Listing, error) {
 	if err != nil {
 		return Listing{}, fmt.Errorf("list of mailboxes: %w", err)
 	}
-	return Listing{Mailboxes: mark(l.mailboxes.sorted(), l.subscribed.sorted()), Namespaces: l.namespaces, Exchange: s.exchange()}, nil
+	return Listing{Mailboxes: mark(l.mailboxes.sorted(), l.subscribed.sorted()), Namespaces: l.namespaces, Exchange: s.exchange(), Gmail: s.caps.Has(gmail)}, nil
 }
 
 // namespaces asks for the prefixes of names (RFC 2342), where the server

@@ -8,4 +8,5 @@ const (
 	DateChosen      Code = "MX163" // the source gives no believable date for a message
 	RenameFollowed  Code = "MX164" // a mailbox has another name at the source than when it was copied
 	CopyTakesDays   Code = "MX165" // an account holds more than the provider takes in a day
+	ArchivedCopied  Code = "MX166" // what is archived at a Gmail is copied into a mailbox of its own
 )

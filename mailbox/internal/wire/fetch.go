@@ -15,7 +15,7 @@ import (
 const maxHeader = 1 << 20
 
 // itemNames are the names that start an item of a FETCH response.
-var itemNames = []string{"UID", "RFC822.SIZE", "INTERNALDATE", "FLAGS", "BODY", "RFC822", "MODSEQ"}
+var itemNames = []string{"UID", "RFC822.SIZE", "INTERNALDATE", "FLAGS", "BODY", "RFC822", "MODSEQ", "X-GM-LABELS"}
 
 func knownItem(name string) bool { return slices.Contains(itemNames, strings.ToUpper(name)) }
 
@@ -90,6 +90,8 @@ func (p *Response) item(name string, m *Message, body BodyFunc) (Items, error) {
 		return ItemFlags, nil
 	case "BODY", "RFC822":
 		return p.fetchBody(m, body)
+	case "X-GM-LABELS":
+		return 0, p.fetchLabels()
 	case "MODSEQ":
 		if p.skipBlanks(); len(p.seg) > 0 && p.seg[0] == '(' {
 			return 0, p.skipList()

@@ -35,8 +35,9 @@ type Response struct {
 	lit *Literal
 	gap bool // nothing stood between the last literal and its line end
 
-	fields []byte // chosen header fields, where they are wanted
-	want   bool   // they are
+	fields []byte   // chosen header fields, where they are wanted
+	labels []string // the same of labels
+	want   bool     // they are
 }
 
 // IsStatus reports whether the response is OK, NO, BAD, BYE or PREAUTH.
