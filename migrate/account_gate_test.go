@@ -74,7 +74,7 @@ func TestAccountGate(t *testing.T) {
 			if r.Outcome != step.Refused || r.Code != finding.AddressNotListed || r.Subject != tt.want || len(r.Evidence) == 0 {
 				t.Errorf("accountGate = %+v, want a refusal of %s", r, tt.want)
 			}
-			accept(got, []Accept{{Code: finding.AddressNotListed, Subject: tt.want, Reason: "left in 2019"}}, noon)
+			accept(got, []Accept{{Code: finding.AddressNotListed, Subject: tt.want, Reason: "left in 2019"}}, nil, noon)
 			if got[0].Outcome != step.Accepted {
 				t.Errorf("%s cannot be skipped with a reason", tt.want)
 			}

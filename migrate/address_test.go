@@ -151,7 +151,7 @@ func TestManyRefusedAddresses(t *testing.T) {
 	if len(got) != maxSingly+1 || len(got[maxSingly].Evidence) != 50-maxSingly {
 		t.Fatalf("addressGate gives %d results, want %d and the rest in one", len(got), maxSingly)
 	}
-	accept(got, []Accept{{Code: finding.AddressRefused, Subject: "u07@example.org", Reason: "closed"}}, noon)
+	accept(got, []Accept{{Code: finding.AddressRefused, Subject: "u07@example.org", Reason: "closed"}}, nil, noon)
 	if left := (&GateError{Results: got}).Refused(); len(left) != maxSingly {
 		t.Errorf("%d results refuse after one was accepted, want %d", len(left), maxSingly)
 	}

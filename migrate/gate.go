@@ -1,12 +1,8 @@
 package migrate
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mxmove/mxmove/dnsplan"
@@ -127,9 +123,11 @@ func balanceGate(f Facts) step.Result {
 	case f.Copy == nil:
 		return unmeasured("balance", finding.GateBalance, "nothing was counted yet", "run mxmove sync")
 	case f.Copy.Missing+f.Copy.Doubt+f.Copy.Unread > 0:
-		return refuse("balance", finding.GateBalance,
+		r := refuse("balance", finding.GateBalance,
 			fmt.Sprintf("%d messages are missing, %d in doubt, %d mailboxes unread", f.Copy.Missing, f.Copy.Doubt, f.Copy.Unread),
 			"run mxmove sync, then mxmove verify -v")
+		r.Amount = f.Copy.Missing + f.Copy.Doubt + f.Copy.Unread
+		return r
 	}
 	return pass("balance", Plural(f.Copy.Messages, "message")+" accounted for, none missing, none in doubt")
 }
@@ -194,41 +192,6 @@ func alignedGate(f Facts) step.Result {
 		return refuse("aligned", finding.GateAligned, "the last probe from "+f.Verdict.From+" ended in "+f.Verdict.DMARC, "run mxmove check dmarc and follow its reasons", f.Verdict.Reasons...)
 	}
 	return pass("aligned", "a probe of "+stamp(f.Verdict.Time)+" passed DMARC")
-}
-
-// An Accept is a person's wish to let a gate or finding pass.
-type Accept struct {
-	Code    finding.Code
-	Subject string // empty: every subject
-	Reason  string
-}
-
-// accept marks the refused results that a person has accepted. The acceptance
-// covers the evidence shown now; one that was stored for less is void.
-func accept(results []step.Result, wishes []Accept, now time.Time) []step.Acceptance {
-	var taken []step.Acceptance
-	for i, r := range results {
-		if r.Outcome != step.Refused && r.Outcome != step.NotMeasured {
-			continue
-		}
-		for _, w := range wishes {
-			if w.Code == r.Code && (w.Subject == "" || w.Subject == cmp.Or(r.Subject, r.Gate)) {
-				results[i].Outcome = step.Accepted
-				taken = append(taken, step.Acceptance{
-					Code: w.Code, Subject: w.Subject, Reason: w.Reason, Evidence: evidenceDigest(r), Time: now,
-				})
-				break
-			}
-		}
-	}
-	return taken
-}
-
-// evidenceDigest binds an acceptance to what was shown.
-func evidenceDigest(r step.Result) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00%s", r.Code, r.Text, strings.Join(r.Evidence, "\x00"))
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Plural prints a count with its noun, which takes an s where there are more

@@ -148,7 +148,7 @@ func TestAccept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			results := refused()
-			taken := accept(results, tt.wishes, noon)
+			taken := accept(results, tt.wishes, nil, noon)
 			for i, want := range tt.want {
 				if results[i].Outcome != want {
 					t.Errorf("outcome of %s = %s, want %s", results[i].Gate, results[i].Outcome, want)
@@ -169,5 +169,69 @@ func TestEvidenceBindsAcceptance(t *testing.T) {
 	two := refuse("logins", finding.GateLogin, "1 of 2", "", "anna: login", "bert: login")
 	if evidenceDigest(one) == evidenceDigest(two) {
 		t.Error("more evidence gives the same digest, want another")
+	}
+}
+
+// TestAcceptanceCoversWhatWasShown compares what is refused with what was
+// shown before: a word for all of a code covers no subject that came later.
+func TestAcceptanceCoversWhatWasShown(t *testing.T) {
+	t.Parallel()
+	of := func(subject string, evidence ...string) step.Result {
+		r := refuse("addresses", finding.AddressRefused, "refused", "create it", evidence...)
+		r.Subject = subject
+		return r
+	}
+	messages := func(n int) step.Result {
+		r := refuse("balance", finding.GateBalance, "missing", "run mxmove sync")
+		r.Amount = n
+		return r
+	}
+	all := Accept{Code: finding.AddressRefused, Reason: "closed"}
+	info := Accept{Code: finding.AddressRefused, Subject: "info@example.org", Reason: "closed"}
+	missing := Accept{Code: finding.GateBalance, Reason: "known"}
+	for _, tt := range []struct {
+		name  string
+		shown []step.Result
+		now   step.Result
+		wish  Accept
+		want  step.Outcome
+	}{
+		{"never shown", nil, of("info@example.org", "550"), all, step.Accepted},
+		{"another gate shown", []step.Result{messages(3)}, of("info@example.org", "550"), all, step.Accepted},
+		{"the same", []step.Result{of("info@example.org", "550 a")}, of("info@example.org", "550 b"), all, step.Accepted},
+		{"more evidence", []step.Result{of("info@example.org", "550")}, of("info@example.org", "550", "550"), all, step.Refused},
+		{"another subject", []step.Result{of("anna@example.org", "550")}, of("info@example.org", "550"), all, step.Refused},
+		{"another subject by name", []step.Result{of("anna@example.org", "550")}, of("info@example.org", "550"), info, step.Accepted},
+		{"more messages", []step.Result{messages(3)}, messages(4), missing, step.Refused},
+		{"fewer messages", []step.Result{messages(3)}, messages(2), missing, step.Accepted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			shown := make(shownBefore)
+			shown.add(tt.shown)
+			results := []step.Result{tt.now}
+			taken := accept(results, []Accept{tt.wish}, shown, noon)
+			if got := results[0]; got.Outcome != tt.want || len(taken) == 1 != (tt.want == step.Accepted) {
+				t.Errorf("outcome = %s with %d acceptances, want %s", got.Outcome, len(taken), tt.want)
+			}
+		})
+	}
+}
+
+// TestFirstAcceptanceCountsInOneProcess lets a run go on for long, after a
+// person has gone to bed.
+func TestFirstAcceptanceCountsInOneProcess(t *testing.T) {
+	t.Parallel()
+	m := &Move{accepted: make(map[string]shownBefore)}
+	wish := []Accept{{Code: finding.GateBalance, Reason: "known"}}
+	for i, missing := range []int{3, 2, 3, 4, 4} {
+		r := refuse("balance", finding.GateBalance, "missing", "run mxmove sync")
+		r.Amount = missing
+		results := []step.Result{r}
+		accept(results, wish, m.accepted["watch"], noon)
+		m.keepAccepted("watch", results)
+		if got, want := results[0].Outcome == step.Accepted, missing <= 3; got != want {
+			t.Errorf("sweep %d with %d missing: accepted %v, want %v", i, missing, got, want)
+		}
 	}
 }

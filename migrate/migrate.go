@@ -55,6 +55,8 @@ type Move struct {
 	Config *config.Config
 	o      Options
 	wallet wallet
+
+	accepted map[string]shownBefore // by command: what a person's word has covered so far
 }
 
 // Open reads the configuration of a move directory and checks that it can be
@@ -73,7 +75,7 @@ func Open(dir string, o Options) (*Move, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Move{Config: c, o: o}, nil
+	return &Move{Config: c, o: o, accepted: make(map[string]shownBefore)}, nil
 }
 
 // A run is one command at work: the move with its state open.

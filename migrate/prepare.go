@@ -79,20 +79,10 @@ func (r *run) before(ctx context.Context, command string, plan dnsplan.Plan, sta
 	return results, taken, stale(ds)
 }
 
-// judge lets accepted gates pass and refuses for the others.
-func (r *run) judge(command string, results []step.Result) ([]step.Acceptance, error) {
-	taken := accept(results, r.o.Accept, r.o.Clock.Now())
-	refusal := &GateError{Step: command, Results: results}
-	if len(refusal.Refused()) > 0 {
-		return taken, refusal
-	}
-	return taken, nil
-}
-
 // tried judges the gates of a step that a person has asked for. A refusal is
 // kept among the steps: later one wants to know why it was not done that day.
 func (r *run) tried(ctx context.Context, command string, results []step.Result) ([]step.Acceptance, error) {
-	taken, err := r.judge(command, results)
+	taken, err := r.judge(ctx, command, results)
 	refusal, refused := errors.AsType[*GateError](err)
 	if !refused || r.o.DryRun {
 		return taken, err
@@ -194,13 +184,16 @@ func (r *run) confirm(ctx context.Context, command string, changes []dnsplan.Cha
 	return r.o.Confirm(ctx, Confirmation{Command: command, Domain: r.Config.Domain, Text: text.String()})
 }
 
+// planGate is the gate of what the plan found. It was shown with the plan.
+const planGate = "plan"
+
 // findingGates makes a gate of every finding that keeps a stage from being
 // published.
 func findingGates(stage dnsplan.Stage, found []finding.Finding) []step.Result {
 	var results []step.Result
 	for _, f := range found {
 		if stage.Refuses(f) {
-			r := refuse("plan", f.Code, f.Text, f.Fix, f.Evidence...)
+			r := refuse(planGate, f.Code, f.Text, f.Fix, f.Evidence...)
 			r.Subject = f.Subject
 			results = append(results, r)
 		}

@@ -140,7 +140,7 @@ func (m *Move) Blocked(doc Document) error { return m.blocked(doc, dnsplan.Harde
 // blocked refuses a plan with findings that block up to a stage.
 func (m *Move) blocked(doc Document, stage dnsplan.Stage) error {
 	results := findingGates(stage, doc.Findings)
-	accept(results, m.o.Accept, m.o.Clock.Now())
+	accept(results, m.o.Accept, nil, m.o.Clock.Now())
 	if refusal := (&GateError{Step: "plan", Results: results}); len(refusal.Refused()) > 0 {
 		return refusal
 	}

@@ -180,7 +180,7 @@ func (r *run) settle(ctx context.Context, phase step.Phase, open **GateError) er
 		return err
 	}
 	results := settledGates(f)
-	taken, err := r.judge("watch", results)
+	taken, err := r.judge(ctx, "watch", results)
 	if refusal, ok := errors.AsType[*GateError](err); ok {
 		*open = refusal
 		return nil

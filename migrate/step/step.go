@@ -58,7 +58,17 @@ type Result struct {
 	Text     string       `json:"text"` // one sentence
 	Evidence []string     `json:"evidence"`
 	Fix      string       `json:"fix"`
-	Exit     int          `json:"-"` // exit code if it refuses; 0 means 4, refused by a gate
+	Amount   int          `json:"amount,omitempty"` // how much of it there is, such as messages; 0: as many as there are in Evidence
+	Exit     int          `json:"-"`                // exit code if it refuses; 0 means 4, refused by a gate
+}
+
+// Extent is how much there is of what a gate refuses for: an acceptance is void
+// when it grows.
+func (r Result) Extent() int {
+	if r.Amount > 0 {
+		return r.Amount
+	}
+	return len(r.Evidence)
 }
 
 // An Acceptance is a person's word that a gate may be passed all the same.
