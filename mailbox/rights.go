@@ -3,14 +3,18 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 )
 
-// ErrReadOnly says that a server opens a mailbox for reading only.
-var ErrReadOnly = errors.New("mailbox: opened for reading only")
+// Why a mailbox would not take a message.
+var (
+	ErrReadOnly = errors.New("mailbox: opened for reading only")
+	ErrNoInsert = errors.New("mailbox: the login has no right to add messages")
+)
 
 // A RightResult says whether the way back is open for an account: its old
 // server takes messages. A nil Err means that it does.
@@ -21,8 +25,9 @@ type RightResult struct {
 
 // Rights asks the old server of each account, without writing, whether it
 // would take messages: the undo of a move copies back what arrived at the
-// target. SELECT has to answer READ-WRITE. The results are in the order of the
-// accounts.
+// target. SELECT has to answer READ-WRITE, and where access lists are kept (RFC
+// 4314) the login needs the right to insert. The results are in the order of
+// the accounts.
 func Rights(ctx context.Context, accounts []Account, o Options) []RightResult {
 	o = o.filled()
 	results := make([]RightResult, len(accounts))
@@ -51,5 +56,12 @@ func writable(ctx context.Context, s Side) error {
 	if selected.ReadOnly {
 		return ErrReadOnly
 	}
-	return nil
+	if !conn.Caps().Has("ACL") {
+		return nil
+	}
+	rights, err := conn.MyRights(ctx, inbox)
+	if err == nil && !strings.Contains(rights, "i") {
+		return ErrNoInsert
+	}
+	return err
 }

@@ -70,6 +70,22 @@ func (o *opening) end(p *wire.Response) wire.Selected {
 	return o.sel
 }
 
+// MyRights returns the rights that the login has in a mailbox, one letter each
+// (RFC 4314, section 3.5), of a server that announces ACL.
+func (s *session) MyRights(ctx context.Context, name string) (string, error) {
+	rights := ""
+	_, err := s.run(ctx, func(p *wire.Response) error {
+		if words := strings.Fields(p.Rest()); p.Name == "MYRIGHTS" && len(words) > 0 {
+			rights = words[len(words)-1]
+		}
+		return nil
+	}, text("MYRIGHTS "), str(name))
+	if err != nil {
+		return "", fmt.Errorf("rights in %s: %w", show(name), err)
+	}
+	return rights, nil
+}
+
 // Selected is the wire name of the mailbox that is open, empty for none, and
 // what the server told of it.
 func (s *session) Selected() (string, wire.Selected) { return s.mailbox, s.selected }
