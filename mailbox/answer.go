@@ -134,6 +134,9 @@ func (w *writer) succeeded(l *load, place int) {
 	d.sentNow.add(m.UID)
 	d.passed.Store(true)
 	d.res.Sent++
+	if d.o.Trace && len(d.res.Traced) < maxTraced {
+		d.res.Traced = append(d.res.Traced, m.UID)
+	}
 	d.res.Bytes += m.Size
 }
 

@@ -46,6 +46,7 @@ type MailboxResult struct { //nolint:revive // beside Result and AccountResult t
 	Use            imap.MailboxAttr
 	Tally          Tally
 	Sent           int
+	Traced         []imap.UID // the first of the sent messages, at the source; with Options.Trace
 	Bytes          int64
 	Extra          int            // doubles of our own that came to light
 	Repaired       int            // of the copied ones, those that the target took only with a repair
@@ -53,6 +54,8 @@ type MailboxResult struct { //nolint:revive // beside Result and AccountResult t
 	Keywords       map[string]int // keywords that the target does not keep, and on how many messages
 	Skipped        string         // why the mailbox as a whole was left out; empty when it was not
 	Err            error
+
+	wire string // the source mailbox as its server writes it
 }
 
 // Tally returns the sum over all accounts.

@@ -76,7 +76,7 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) {
 func (c *carrier) easy(ctx context.Context, e *ends, pairs []Pair, job []int) (left []int) {
 	for _, i := range job {
 		p, res := pairs[i], &c.result.Mailboxes[i]
-		*res = MailboxResult{Source: p.Source, Target: p.Target, Use: p.Use, Skipped: p.Skip, Keywords: make(map[string]int)}
+		*res = MailboxResult{Source: p.Source, Target: p.Target, Use: p.Use, Skipped: p.Skip, Keywords: make(map[string]int), wire: p.SourceWire}
 		if p.Skip != "" {
 			c.skipped(ctx, e, p, res)
 			continue

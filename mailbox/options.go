@@ -56,6 +56,9 @@ type Options struct {
 	// changed there are carried over.
 	Additions bool
 
+	// Trace tells of each mailbox which messages were sent, for Received.
+	Trace bool
+
 	// Reverse is set where the copy runs from the new server back to the old
 	// one: what was copied forth is then known on the way back.
 	Reverse bool
