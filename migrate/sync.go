@@ -29,6 +29,7 @@ type SyncOptions struct {
 	Stop          <-chan struct{} // closed: finish what is in flight, then stop
 
 	allowance bool // keep to what the provider takes in a day
+	trace     bool // remember which messages were sent
 }
 
 // A CopyRecord is what is remembered of a copy of all accounts.
@@ -86,7 +87,7 @@ func (r *run) sync(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 	if o.allowance && r.atProvider(p) {
 		options.Allowance = p.Limits.DailyBytes
 	}
-	options.RecopyMissing, options.DryRun = o.RecopyMissing, r.o.DryRun
+	options.RecopyMissing, options.DryRun, options.Trace = o.RecopyMissing, r.o.DryRun, o.trace
 	began := r.o.Clock.Now()
 	result, err := r.copier(options).Copy(ctx, accounts)
 	if err != nil {

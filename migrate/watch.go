@@ -78,7 +78,7 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 	if phase != step.Switched && phase != step.Settled {
 		return &PhaseError{Command: "watch", Phase: phase, Fix: "mxmove status says what is next"}
 	}
-	result, err := r.sync(ctx, SyncOptions{Stop: o.Stop})
+	result, err := r.sync(ctx, SyncOptions{Stop: o.Stop, trace: true})
 	if outage(result) && ctx.Err() == nil {
 		return &LaterError{What: "the sweep could not read every account: " + firstLine(result.Err())}
 	}
@@ -86,6 +86,13 @@ func (r *run) sweep(ctx context.Context, o WatchOptions, open **GateError) error
 		return err
 	}
 	late := realMail(result)
+	if late > 0 {
+		own, err := r.homemade(ctx, result)
+		if err != nil {
+			return err
+		}
+		late -= own
+	}
 	if late > 0 {
 		if err := r.observe(ctx, lateKind, "", fmt.Sprint(late)); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/mxmove/mxmove/mailbox/imaplab"
 	"github.com/mxmove/mxmove/migrate"
+	"github.com/mxmove/mxmove/migrate/finding"
 	"github.com/mxmove/mxmove/migrate/state"
 	"github.com/mxmove/mxmove/migrate/step"
 )
@@ -113,8 +115,8 @@ func (c *watchman) Sleep(ctx context.Context, d time.Duration) error {
 
 // TestWatch lets a watch go on until it ends by itself. It sweeps at its
 // interval, carries over what comes to any mailbox of the old server, leaves
-// alone what users do at the new one, and ends when nothing but junk has come
-// for the quiet time.
+// alone what users do at the new one, and ends when nothing but junk and mail
+// of the old machine's own has come for the quiet time.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	h := startWatched(t)
@@ -124,6 +126,8 @@ func TestWatch(t *testing.T) {
 	old := h.Old.Lookup(h.People[0].User)
 	var first, second []imaplab.Message
 	var user userChanges
+	own := late("written by cron")
+	own.Body = append([]byte("Received: by mail.example.org (Postfix, from userid 0)\r\n\tid 4F1A2; Wed, 25 Nov 2026 06:25:01 +0000\r\n"), own.Body...)
 	clock.at = map[int]func(){
 		1: func() {
 			h.free(t)
@@ -134,11 +138,15 @@ func TestWatch(t *testing.T) {
 		},
 		3: func() { second = h.lateEverywhere(t, "second") },
 		6: func() {
-			if _, err := old.Deliver("INBOX.Junk", late("junk")); err != nil {
+			_, spam := old.Deliver("INBOX.Junk", late("junk"))
+			_, cron := old.Deliver("INBOX", own)
+			if err := errors.Join(spam, cron); err != nil {
 				t.Error(err)
 			}
 		},
 	}
+	var talk []string
+	h.o.Events = func(e migrate.Event) { talk = append(talk, e.Text) }
 	if err := h.open(t).Watch(t.Context(), migrate.WatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -149,12 +157,17 @@ func TestWatch(t *testing.T) {
 	if want := 3 + int(quietFor/sweepEvery); len(clock.waits) != want || slices.ContainsFunc(clock.waits, func(d time.Duration) bool { return d != sweepEvery }) {
 		t.Errorf("the watch waited %v, want %d times %v", clock.waits, want, sweepEvery)
 	}
-	for _, m := range slices.Concat(first, second, []imaplab.Message{late("junk")}) {
+	for _, m := range slices.Concat(first, second, []imaplab.Message{late("junk"), own}) {
 		if n := h.times(m); n != 1 {
 			t.Errorf("the new server holds %d times %.60q, want once", n, m.Body)
 		}
 	}
 	user.kept(t, h, anna)
+	const told = "MX007: the old machine has written 1 message itself, for anna@example.org"
+	s, err := h.open(t).Status(t.Context())
+	if err != nil || !strings.Contains(strings.Join(talk, "\n"), told) || !slices.ContainsFunc(s.Yours, func(y migrate.Yours) bool { return y.Code == finding.OldMachineWrites }) {
+		t.Errorf("status = %+v, %v; want what the old machine has written, and the watch to say %q", s, err, told)
+	}
 }
 
 // free wants the lock not to be held.
