@@ -41,6 +41,64 @@ func (f *follower) arrive(ctx context.Context, p *Pair, fresh []imap.UID, intent
 	return err
 }
 
+// meet finds the arrivals that copies of ours are, by their texts. Arrivals
+// that another copy follows, or that may be at the target already, have none.
+func (f *follower) meet(ctx context.Context, g *gap, copies []candidate) ([]match, error) {
+	var fresh []candidate
+	var place []int // in arrivals
+	for i, a := range f.arrivals {
+		if a.claim == unsent {
+			fresh, place = append(fresh, a), append(place, i)
+		}
+	}
+	alone, open := matchHeaders(fresh, copies)
+	pairs, likely := f.fidelity.trust(alone, fresh, copies, false)
+	open = append(open, likely...)
+	if len(open) > 0 {
+		if err := f.texts(ctx, g, open, fresh, place, copies); err != nil {
+			return nil, err
+		}
+	}
+	pairs = append(pairs, f.fidelity.decide(open, fresh, copies)...)
+	for i := range pairs {
+		pairs[i].source = place[pairs[i].source]
+	}
+	return pairs, nil
+}
+
+// texts reads the texts of the messages of groups: arrivals in their source
+// mailboxes, copies in the target mailbox of the gap.
+func (f *follower) texts(ctx context.Context, g *gap, open []group, fresh []candidate, place []int, copies []candidate) error {
+	of := make(map[*Pair][]int)
+	var theirs []int
+	for _, g := range open {
+		theirs = append(theirs, g.target...)
+		for _, i := range g.source {
+			of[f.at[place[i]]] = append(of[f.at[place[i]]], i)
+		}
+	}
+	for p, some := range of {
+		sel, err := f.ends.source.Examine(ctx, p.SourceWire)
+		if err == nil && sel.UIDValidity != p.followValidity {
+			err = changed(p.Source, sel.UIDValidity)
+		}
+		if err != nil {
+			return err
+		}
+		if err := readTexts(ctx, f.ends.source, fresh, some); err != nil {
+			return err
+		}
+	}
+	sel, err := f.ends.target.Select(ctx, g.pair.TargetWire)
+	if err == nil && sel.UIDValidity != g.page.Key().TargetValidity {
+		err = changed(g.pair.Target, sel.UIDValidity)
+	}
+	if err != nil {
+		return err
+	}
+	return readTexts(ctx, f.ends.target, copies, theirs)
+}
+
 // A move is a copy at the target, and its message at the new place in the
 // source, if it has one.
 type move struct {

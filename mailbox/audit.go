@@ -45,7 +45,9 @@ func (s *settling) doubles(ctx context.Context) error {
 		return err
 	}
 	for _, m := range doubts {
-		i := slices.IndexFunc(over, func(c candidate) bool { return c.Header == m.Header })
+		i := slices.IndexFunc(over, func(c candidate) bool {
+			return c.Header == m.Header && (c.Size == m.Size || c.InternalDate.Equal(m.Date))
+		})
 		if i < 0 {
 			continue
 		}

@@ -28,6 +28,8 @@ type carrier struct {
 	allowance allowance
 	passed    atomic.Bool // some message of this run is at the target
 
+	fidelity fidelity
+
 	mu        sync.Mutex // guards result.Findings and suspected
 	suspected map[string]map[imap.UID]suspicion
 }
@@ -139,6 +141,7 @@ func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []f
 	if err != nil {
 		return nil, nil, err
 	}
+	c.fidelity.name(mine.Exchange || theirs.Exchange)
 	o.Source, o.Target, o.Exchange = mine.Namespaces, theirs.Namespaces, mine.Exchange
 	if o.Gmail = mine.Gmail; c.o.Reverse {
 		o.Gmail = theirs.Gmail // for the way forth, which is undone

@@ -167,7 +167,9 @@ func (c *comparison) recall(ctx context.Context, h *half, source, target uint32)
 
 // match pairs the messages of both sides.
 func (c *comparison) match(ctx context.Context) error {
-	pairs, open := matchHeaders(c.source, c.target)
+	alone, open := matchHeaders(c.source, c.target)
+	pairs, likely := c.fidelity.trust(alone, c.source, c.target, true)
+	open = append(open, likely...)
 	var mine, theirs []int
 	for _, g := range open {
 		mine, theirs = append(mine, g.source...), append(theirs, g.target...)
@@ -178,10 +180,7 @@ func (c *comparison) match(ctx context.Context) error {
 	if err := readTexts(ctx, c.eyes.target, c.target, theirs); err != nil {
 		return err
 	}
-	for _, g := range open {
-		pairs = append(pairs, matchContent(g, c.source, c.target)...)
-	}
-	for _, p := range pairs {
+	for _, p := range append(pairs, c.fidelity.decide(open, c.source, c.target)...) {
 		c.partner[p.source] = p.target
 	}
 	return nil

@@ -192,7 +192,10 @@ func (f *follower) fill(ctx context.Context, g *gap) error {
 	if err != nil || len(copies) == 0 {
 		return err
 	}
-	moves := f.moves(copies)
+	moves, err := f.moves(ctx, g, copies)
+	if err != nil {
+		return err
+	}
 	delete(moves, g.pair)
 	if moves, err = f.sure(ctx, moves); err != nil || len(moves) == 0 {
 		return err
@@ -204,17 +207,19 @@ func (f *follower) fill(ctx context.Context, g *gap) error {
 }
 
 // moves decides where each copy follows. Only one follows an arrival; one that
-// resembles an arrival without being evidently the same stays.
-func (f *follower) moves(copies []candidate) map[*Pair][]move {
+// resembles an arrival without being the same stays.
+func (f *follower) moves(ctx context.Context, g *gap, copies []candidate) (map[*Pair][]move, error) {
+	pairs, err := f.meet(ctx, g, copies)
+	if err != nil {
+		return nil, err
+	}
 	moves := make(map[*Pair][]move)
-	pairs, _ := matchHeaders(f.arrivals, copies)
 	matched := make(map[int]bool)
 	for _, m := range pairs {
 		matched[m.target] = true
-		if a := &f.arrivals[m.source]; a.claim == unsent {
-			a.claim = doubted
-			moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, a.Message})
-		}
+		a := &f.arrivals[m.source]
+		a.claim = doubted
+		moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, a.Message})
 	}
 	for i, c := range copies {
 		like := slices.ContainsFunc(f.arrivals, func(a candidate) bool { return a.Header == c.Header })
@@ -222,7 +227,7 @@ func (f *follower) moves(copies []candidate) map[*Pair][]move {
 			moves[f.trash] = append(moves[f.trash], move{c.UID, Message{}})
 		}
 	}
-	return moves
+	return moves, nil
 }
 
 // untouched lists those of our copies that are still where we put them, with

@@ -29,16 +29,18 @@ const (
 type match struct{ source, target int }
 
 // A group holds messages with equal headers on both sides, which only their
-// content can tell apart.
+// text can tell apart.
 type group struct{ source, target []int }
 
 // matchHeaders finds the messages that are on both sides by their headers.
-// Groups that headers cannot decide come back open: equal headers on several
-// messages, and messages without a Message-ID that differ in date or size.
+// Those that have something more in common, and are the only ones with their
+// header, come back as alone: they are most likely the same. All others come
+// back open: equal headers on several messages, messages without a Message-ID,
+// and those that differ both in date and size.
 //
 // Size and date are never a reason to refuse a match by themselves: servers
 // count line ends in two ways and round dates.
-func matchHeaders(source, target []candidate) (pairs []match, open []group) {
+func matchHeaders(source, target []candidate) (alone []match, open []group) {
 	groups := make(map[wire.Digest]*group)
 	for i, c := range target {
 		g := groups[c.Header]
@@ -60,48 +62,66 @@ func matchHeaders(source, target []candidate) (pairs []match, open []group) {
 		g.source = append(g.source, i)
 	}
 	for _, g := range order {
-		if len(g.source) == 1 && len(g.target) == 1 && evident(source[g.source[0]], target[g.target[0]]) {
-			pairs = append(pairs, match{g.source[0], g.target[0]})
+		if m, ok := g.alone(); ok && likely(source[m.source], target[m.target]) {
+			alone = append(alone, m)
 			continue
 		}
 		open = append(open, *g)
 	}
-	return pairs, open
+	return alone, open
 }
 
-// evident reports whether two messages with equal headers, the only ones on
-// their sides, are the same without a look at their content.
+// alone returns the messages of a group that has one on each side.
+func (g group) alone() (match, bool) {
+	if len(g.source) != 1 || len(g.target) != 1 {
+		return match{}, false
+	}
+	return match{g.source[0], g.target[0]}, true
+}
+
+// likely reports whether two messages with equal headers have enough in common
+// beside them to be the same, unless their text says otherwise. Without a
+// Message-ID nothing is enough: reports and drafts come with equal headers,
+// sizes and dates over different texts.
+func likely(s, t candidate) bool {
+	return s.Named && t.Named && !s.Header.IsZero() && (s.Size == t.Size || s.InternalDate.Equal(t.InternalDate))
+}
+
+// evident reports whether likely messages have all in common that can be told
+// without their text.
 func evident(s, t candidate) bool {
-	if s.Header.IsZero() || t.Header.IsZero() {
-		return false
-	}
-	size, date := s.Size == t.Size, s.InternalDate.Equal(t.InternalDate)
-	if s.Named && t.Named {
-		return size || date
-	}
-	return size && date
+	return likely(s, t) && s.Size == t.Size && s.InternalDate.Equal(t.InternalDate)
 }
 
-// matchContent pairs the messages of a group that have the same text. Among
+// matchTexts pairs the messages of a group that have the same text. Among
 // those that are quite the same, the surer claims choose first, then equal
 // dates and sizes find each other, then the order decides; what is over stays
-// single, so that true doubles stay as many as they are.
-func matchContent(g group, source, target []candidate) []match {
+// single, so that true doubles stay as many as they are. What could not be
+// read comes last.
+func matchTexts(g group, source, target []candidate) []match {
 	var pairs []match
-	free := slices.Clone(g.target)
-	for _, c := range []claim{stored, doubted, unsent} {
-		claims := slices.DeleteFunc(slices.Clone(g.source), func(i int) bool { return source[i].claim != c })
-		for _, rule := range []func(s, t candidate) bool{sameTwin, sameText, sameUnread} {
-			claims = slices.DeleteFunc(claims, func(i int) bool {
-				j := slices.IndexFunc(free, func(j int) bool { return rule(source[i], target[j]) })
-				if j < 0 {
-					return false
-				}
-				pairs = append(pairs, match{i, free[j]})
-				free = slices.Delete(free, j, j+1)
-				return true
-			})
-		}
+	left, free := slices.Clone(g.source), slices.Clone(g.target)
+	take := func(c claim, rule func(s, t candidate) bool) {
+		left = slices.DeleteFunc(left, func(i int) bool {
+			if source[i].claim != c {
+				return false
+			}
+			j := slices.IndexFunc(free, func(j int) bool { return rule(source[i], target[j]) })
+			if j < 0 {
+				return false
+			}
+			pairs = append(pairs, match{i, free[j]})
+			free = slices.Delete(free, j, j+1)
+			return true
+		})
+	}
+	claims := []claim{stored, doubted, unsent}
+	for _, c := range claims {
+		take(c, sameTwin)
+		take(c, sameText)
+	}
+	for _, c := range claims {
+		take(c, sameUnread)
 	}
 	slices.SortFunc(pairs, func(a, b match) int { return cmp.Compare(a.source, b.source) })
 	return pairs
@@ -114,7 +134,10 @@ func sameTwin(s, t candidate) bool {
 }
 
 // sameUnread is for messages whose text could not be read, since they have
-// gone from the source: size and date have to speak for them.
+// gone from the source or a server does not give it: size and date have to
+// speak for them. They are not enough for a message that we have never sent
+// and that has no Message-ID.
 func sameUnread(s, t candidate) bool {
-	return (s.text.IsZero() || t.text.IsZero()) && s.Size == t.Size && s.InternalDate.Equal(t.InternalDate)
+	return (s.text.IsZero() || t.text.IsZero()) && s.Size == t.Size && s.InternalDate.Equal(t.InternalDate) &&
+		(s.claim != unsent || s.Named && t.Named)
 }

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -44,39 +45,91 @@ func TestMatch(t *testing.T) {
 	tests := []struct {
 		name           string
 		source, target []candidate
-		want           string // pairs of places, after them the number of groups that needed their content
+		want           string // pairs of places, after them how many groups were read
+		verify         string // the same where what is evident is not read; empty: as want
 	}{
-		{"nothing there", cands("a x 1 1"), nil, "[] 0"},
-		{"the one that is there", cands("a - 1 1", "b - 1 1"), cands("b - 1 1"), "[1:0] 0"},
-		{"another size, the same date", cands("a - 1 1"), cands("a - 2 1"), "[0:0] 0"},
-		{"another way, so both differ", cands("a x 1 1"), cands("a x 9 9"), "[0:0] 1"},
-		{"equal header, another text", cands("a x 1 1"), cands("a y 9 9"), "[] 1"},
-		{"no Message-ID, size and date agree", cands("A - 1 1"), cands("A - 1 1"), "[0:0] 0"},
-		{"no Message-ID, only the date agrees", cands("A x 2 1"), cands("A y 1 1"), "[] 1"},
-		{"twins stay two", cands("a x 1 1", "a x 1 1"), cands("a x 1 1"), "[0:0] 1"},
-		{"twins on both sides", cands("a x 1 1", "a x 1 1"), cands("a x 1 1", "a x 1 1"), "[0:0 1:1] 1"},
-		{"twins find the same date", cands("a x 1 1", "a x 1 2"), cands("a x 1 2"), "[1:0] 1"},
-		{"equal headers over different texts", cands("a x 1 1", "a y 1 1"), cands("a y 1 1"), "[1:0] 1"},
-		{"the surer claim chooses first", cands("a x 1 1 u", "a x 1 5 s"), cands("a x 1 1"), "[1:0] 1"},
-		{"doubt before what was never sent", cands("a x 1 1 u", "a x 1 5 d"), cands("a x 1 1"), "[1:0] 1"},
-		{"gone from the source, so date and size speak", cands("a - 1 1 d", "a x 1 1 u"), cands("a x 1 1"), "[0:0] 1"},
+		{"nothing there", cands("a x 1 1"), nil, "[] 0", ""},
+		{"the one that is there", cands("a x 1 1", "b x 1 1"), cands("b x 1 1"), "[1:0] 1", "[1:0] 0"},
+		{"another text under the same header", cands("a x 1 1"), cands("a y 1 1"), "[] 1", "[0:0] 0"},
+		{"another size, the same date", cands("a x 1 1"), cands("a x 2 1"), "[0:0] 1", ""},
+		{"another size and text, the same date", cands("a x 1 1"), cands("a y 2 1"), "[] 1", ""},
+		{"another text and date, the same size", cands("a x 1 1"), cands("a y 1 2"), "[] 1", ""},
+		{"another way, so both differ", cands("a x 1 1"), cands("a x 9 9"), "[0:0] 1", ""},
+		{"equal header, another text", cands("a x 1 1"), cands("a y 9 9"), "[] 1", ""},
+		{"no text is given, so nothing says otherwise", cands("a - 2 1"), cands("a x 1 1"), "[0:0] 1", ""},
+		{"no text and nothing in common", cands("a - 2 2"), cands("a x 1 1"), "[] 1", ""},
+		{"no Message-ID, all agrees", cands("A x 1 1"), cands("A x 1 1"), "[0:0] 1", ""},
+		{"no Message-ID, another text", cands("A x 1 1"), cands("A y 1 1"), "[] 1", ""},
+		{"no Message-ID, no text is given", cands("A - 1 1"), cands("A x 1 1"), "[] 1", ""},
+		{"no Message-ID, no text is given, but it was on its way", cands("A - 1 1 d"), cands("A x 1 1"), "[0:0] 1", ""},
+		{"no Message-ID, only the date agrees", cands("A x 2 1"), cands("A y 1 1"), "[] 1", ""},
+		{"twins stay two", cands("a x 1 1", "a x 1 1"), cands("a x 1 1"), "[0:0] 1", ""},
+		{"twins on both sides", cands("a x 1 1", "a x 1 1"), cands("a x 1 1", "a x 1 1"), "[0:0 1:1] 1", ""},
+		{"twins find the same date", cands("a x 1 1", "a x 1 2"), cands("a x 1 2"), "[1:0] 1", ""},
+		{"equal headers over different texts", cands("a x 1 1", "a y 1 1"), cands("a y 1 1"), "[1:0] 1", ""},
+		{"the surer claim chooses first", cands("a x 1 1 u", "a x 1 5 s"), cands("a x 1 1"), "[1:0] 1", ""},
+		{"doubt before what was never sent", cands("a x 1 1 u", "a x 1 5 d"), cands("a x 1 1"), "[1:0] 1", ""},
+		{"gone from the source, so date and size speak", cands("a - 1 1 d"), cands("a x 1 1"), "[0:0] 1", "[0:0] 0"},
+		{"a text speaks before date and size", cands("a - 1 1 d", "a x 1 1 u"), cands("a x 1 1"), "[1:0] 1", ""},
+		{"many too large to be read", cands("a x 60000000 1", "b x 60000000 1"), cands("a y 60000000 1", "b y 60000000 1"), "[1:1] 1", "[0:0 1:1] 0"},
+		{"the least likely are read first", cands("a x 60000000 1", "b x 60000001 1"), cands("a y 60000000 1", "b y 60000000 1"), "[0:0] 1", "[0:0] 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pairs, open := matchHeaders(tt.source, tt.target)
-			for _, g := range open {
-				pairs = append(pairs, matchContent(g, tt.source, tt.target)...)
+			if got := matched(new(fidelity), tt.source, tt.target, false); got != tt.want {
+				t.Errorf("match = %s, want %s", got, tt.want)
 			}
-			var got []string
-			for _, p := range pairs {
-				got = append(got, fmt.Sprintf("%d:%d", p.source, p.target))
-			}
-			slices.Sort(got)
-			if text := fmt.Sprint(got, len(open)); text != tt.want {
-				t.Errorf("match = %s, want %s", text, tt.want)
+			if got, want := matched(new(fidelity), tt.source, tt.target, true), cmp.Or(tt.verify, tt.want); got != want {
+				t.Errorf("match of verify = %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+// matched writes down what matching makes of two lists.
+func matched(f *fidelity, source, target []candidate, evidence bool) string {
+	alone, open := matchHeaders(source, target)
+	pairs, likely := f.trust(alone, source, target, evidence)
+	open = append(open, likely...)
+	var got []string
+	for _, p := range append(pairs, f.decide(open, source, target)...) {
+		got = append(got, fmt.Sprintf("%d:%d", p.source, p.target))
+	}
+	slices.Sort(got)
+	return fmt.Sprint(got, len(open))
+}
+
+// TestServerThatWritesTextsAnew is believed by header and date once it is
+// known: a whole mailbox would else be sent again where the state is lost.
+func TestServerThatWritesTextsAnew(t *testing.T) {
+	t.Parallel()
+	var source, target []candidate
+	for i := range altersLeast {
+		name := string(rune('a' + i))
+		source = append(source, cands(name+" x 1 1")...)
+		target = append(target, cands(name+" y 2 1")...)
+	}
+	f := new(fidelity)
+	if got := matched(f, source[1:], target[1:], false); got != fmt.Sprint("[] ", altersLeast-1) {
+		t.Errorf("few altered texts: match = %s", got)
+	}
+	if got := matched(f, source[:1], target[:1], false); got != "[0:0] 1" {
+		t.Errorf("the one more: match = %s", got)
+	}
+	if got := matched(f, source[:2], target[:2], false); got != "[0:0 1:1] 0" {
+		t.Errorf("once it is known: match = %s", got)
+	}
+	if got := matched(f, cands("A x 1 1"), cands("A y 1 1"), false); got != "[] 1" {
+		t.Errorf("without a Message-ID: match = %s", got)
+	}
+	f = &fidelity{kept: 2}
+	if got := matched(f, source, target, false); got != fmt.Sprint("[] ", altersLeast) {
+		t.Errorf("after texts that were kept: match = %s", got)
+	}
+	f = new(fidelity)
+	if f.name(true); matched(f, source[:1], target[:1], false) != "[0:0] 0" {
+		t.Error("a server known for it is not believed")
 	}
 }
 

@@ -233,7 +233,7 @@ func (r *renamer) byUID(ctx context.Context, s *sample, k journal.Kept, target u
 			n++
 		}
 	}
-	return enough(n, len(told)), nil
+	return n > 0 && n == len(told), nil // a UID means one message only
 }
 
 // enough reports whether so many of a sample speak for a mailbox.

@@ -100,14 +100,13 @@ func (s *settling) find(ctx context.Context) error {
 	if err := s.headers(ctx, left); err != nil {
 		return err
 	}
-	pairs, open := matchHeaders(left, free)
-	for _, g := range open {
-		if err := s.content(ctx, g, left, free); err != nil {
-			return err
-		}
-		pairs = append(pairs, matchContent(g, left, free)...)
+	alone, open := matchHeaders(left, free)
+	pairs, likely := s.fidelity.trust(alone, left, free, false)
+	open = append(open, likely...)
+	if err := s.texts(ctx, open, left, free); err != nil {
+		return err
 	}
-	for _, p := range pairs {
+	for _, p := range append(pairs, s.fidelity.decide(open, left, free)...) {
 		c, t := left[p.source], free[p.target]
 		s.claimed[c.UID], s.taken[t.UID] = true, true
 		s.found = append(s.found, journal.Run{Source: c.UID, Target: t.UID, Count: 1, Outcome: c.claim.outcome()})
@@ -201,16 +200,16 @@ func (s *settling) headers(ctx context.Context, left []candidate) error {
 			ours = append(ours, c.UID)
 		}
 	}
-	if len(ours) > 0 {
+	return both(func() error {
+		if len(ours) == 0 {
+			return nil
+		}
 		source, err := s.atSource(ctx)
 		if err != nil {
 			return err
 		}
-		if err := fingerprint(ctx, source, left, ours); err != nil {
-			return err
-		}
-	}
-	return s.freeHeaders(ctx, s.free)
+		return fingerprint(ctx, source, left, ours)
+	}, func() error { return s.freeHeaders(ctx, s.free) })
 }
 
 // freeHeaders asks the target for the headers of what belongs to nothing.
@@ -242,26 +241,33 @@ func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) 
 	return nil
 }
 
-// content reads the text of the messages of a group on both sides.
-func (s *settling) content(ctx context.Context, g group, left, free []candidate) error {
-	var ours []int
-	for _, i := range g.source {
-		if s.list.has(left[i].UID) {
-			ours = append(ours, i)
+// texts reads the text of the messages of groups on both sides.
+func (s *settling) texts(ctx context.Context, open []group, left, free []candidate) error {
+	var ours, theirs []int
+	for _, g := range open {
+		theirs = append(theirs, g.target...)
+		for _, i := range g.source {
+			if s.list.has(left[i].UID) {
+				ours = append(ours, i)
+			}
 		}
 	}
-	source, err := s.atSource(ctx)
-	if err != nil {
-		return err
+	if len(theirs) == 0 {
+		return nil
 	}
-	if err := readTexts(ctx, source, left, ours); err != nil {
-		return err
-	}
-	target, err := s.atTarget(ctx)
-	if err != nil {
-		return err
-	}
-	return readTexts(ctx, target, free, g.target)
+	return both(func() error {
+		source, err := s.atSource(ctx)
+		if err != nil {
+			return err
+		}
+		return readTexts(ctx, source, left, ours)
+	}, func() error {
+		target, err := s.atTarget(ctx)
+		if err != nil {
+			return err
+		}
+		return readTexts(ctx, target, free, theirs)
+	})
 }
 
 // open counts the claims of a kind that were not found.
