@@ -17,7 +17,7 @@ func (w *writer) receive(ctx context.Context) error {
 	since(&w.holds.target, began)
 	f := w.flights[0]
 	if err != nil {
-		w.lost(ctx)
+		w.lost(ctx, err)
 		return fmt.Errorf("append %s uid %d: %w", clean(f.load.d.pair.Target), f.load.messages[f.places[0]].UID, err)
 	}
 	w.flights = w.flights[1:]
@@ -43,7 +43,7 @@ func (w *writer) receive(ctx context.Context) error {
 
 // lost suspects what was on its way when the connection was lost: which of it
 // ended the connection nobody knows, since commands go out before answers come.
-func (w *writer) lost(ctx context.Context) {
+func (w *writer) lost(ctx context.Context, err error) {
 	if w.ends.target.Alive() {
 		return
 	}
@@ -52,7 +52,7 @@ func (w *writer) lost(ctx context.Context) {
 		for _, i := range f.places {
 			ms = append(ms, f.load.messages[i])
 		}
-		f.load.d.suspect(ctx, ms, false, len(w.flights) == 1)
+		f.load.d.suspect(ctx, err, ms, false, len(w.flights) == 1)
 	}
 }
 

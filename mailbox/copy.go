@@ -323,7 +323,7 @@ func (w *writer) append(ctx context.Context, l *load, places []int) error {
 	}
 	w.flights = append(w.flights, flight{l, places})
 	if err := w.lane.Append(ctx, l.d.pair.TargetWire, items); err != nil {
-		w.lost(ctx)
+		w.lost(ctx, err)
 		// Where it was the source that broke, the target waits for the rest of
 		// a literal, and would take whatever is asked of it for that.
 		_ = w.ends.target.Close() // nobody could act on it

@@ -49,7 +49,7 @@ func (f *feeder) read(ctx context.Context) error {
 		return nil
 	}
 	if err != nil && len(f.asked) > 0 && !f.ends.source.Alive() {
-		f.asked[0].d.suspect(ctx, f.asked[0].messages, true, true)
+		f.asked[0].d.suspect(ctx, err, f.asked[0].messages, true, true)
 	}
 	return err
 }

@@ -22,6 +22,7 @@ const strikes = 2
 type suspicion struct {
 	lost          int    // connections lost while it was on its way, with others or alone
 	read, written int    // of them, those while it was alone
+	excused       int    // connections that ended meanwhile for a reason of their own
 	answer        string // what the target said, where it did not close the connection
 }
 
@@ -46,15 +47,30 @@ const narrow = 2
 // that end connections, the server has another trouble.
 const manyStruck = 10
 
+// excuses is how often a message may be on its way when a connection ends for
+// a reason of its own. After that others go first: a server that gives the
+// same reason for a message that it does not bear must not keep the rest.
+const excuses = 2
+
 // suspect notes messages over which the source's or the target's connection
 // was lost; sole says that nothing else was on its way. The next attempt sends
-// them after all others.
-func (d *delta) suspect(ctx context.Context, ms []Message, reading, sole bool) {
+// them after all others. A server that says goodbye for a reason of its own,
+// since a token has expired or it shuts down, says nothing against them.
+func (d *delta) suspect(ctx context.Context, err error, ms []Message, reading, sole bool) {
 	if ctx.Err() != nil {
 		return // it was we who ended it
 	}
+	excused := imapconn.Excused(err)
+	sole = sole && !excused
 	for _, m := range ms {
 		s, known := d.suspected[m.UID]
+		if excused {
+			s.excused++
+		}
+		if excused && s.excused <= excuses {
+			d.suspected[m.UID] = s
+			continue
+		}
 		s.lost++
 		if sole {
 			s.lost = max(s.lost, narrow)
@@ -92,7 +108,7 @@ func (d *delta) limited(ctx context.Context, l *load) {
 		if !errors.As(l.reasons[n], &answer) || answer.Code != "LIMIT" {
 			continue
 		}
-		d.suspect(ctx, []Message{l.messages[i]}, false, true)
+		d.suspect(ctx, nil, []Message{l.messages[i]}, false, true)
 		s := d.suspected[l.messages[i].UID]
 		s.answer = clean(answer.Error())
 		d.suspected[l.messages[i].UID] = s
@@ -123,9 +139,9 @@ func (d *delta) sorted(todo []imap.UID) (plain []imap.UID, apart [][]imap.UID) {
 			}
 			d.unkept = append(d.unkept, refusal{m, why, nil})
 			d.name(m, why, "hand the file to its owner, or run mxmove sync --recopy-missing later")
-		case suspected && s.lost < narrow && d.ends.target.Caps().Has("MULTIAPPEND"):
+		case suspected && s.lost > 0 && s.lost < narrow && d.ends.target.Caps().Has("MULTIAPPEND"):
 			beside = append(beside, uid)
-		case suspected:
+		case suspected && s.lost > 0:
 			alone = append(alone, uid)
 		default:
 			plain = append(plain, uid)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -213,6 +214,31 @@ func Exhausted(err error) (words string, ok bool) {
 		return "", false
 	}
 	return answer.Text, true
+}
+
+// Excused reports whether a server has ended a connection with a BYE that names
+// a reason of the server's or of the session's, so that nothing that was under
+// way had a part in it: "Session invalidated - AccessTokenExpired" (Exchange
+// Online), "Disconnected for inactivity", "Server shutting down" (Dovecot).
+func Excused(err error) bool {
+	var answer *ResponseError
+	if !errors.As(err, &answer) || answer.Status != "BYE" {
+		return false
+	}
+	switch answer.Code {
+	case "UNAVAILABLE", "INUSE", "THROTTLED", "EXPIRED", "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED":
+		return true
+	}
+	text := strings.ToLower(answer.Text)
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	if has("message", "literal", "line", "size") {
+		return false // the limit may be that of what was sent
+	}
+	return answer.Code == "LIMIT" || has("token", "expired", "session invalid", "shut", "restart", "maintenance",
+		"idle", "inactiv", "autologout", "throttle", "try again later", "too many connections", "too many simultaneous",
+		"maximum number of connections", "limit")
 }
 
 var backoff = regexp.MustCompile(`(?i)suggested backoff time:\s*(\d{1,9})\s*milliseconds`)

@@ -52,6 +52,40 @@ func TestClass(t *testing.T) {
 	}
 }
 
+func TestExcused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"Session invalidated - AccessTokenExpired":      true,
+		"Session expired, please login again.":          true,
+		"Disconnected for inactivity.":                  true,
+		"Server shutting down.":                         true,
+		"Autologout; idle for too long":                 true,
+		"Account exceeded command or bandwidth limits.": true,
+		"closing":                     false,
+		"Internal error":              false,
+		"Message size limit exceeded": false,
+		"Line length limit exceeded":  false,
+		"":                            false,
+		"Fatal error: Internal error: assertion failed: mail": false,
+	} {
+		bye := fmt.Errorf("append: %w: %w", imapconn.ErrClosed, &imapconn.ResponseError{Status: "BYE", Text: text})
+		if got := imapconn.Excused(bye); got != want {
+			t.Errorf("Excused(BYE %q) = %v, want %v", text, got, want)
+		}
+		if no := (&imapconn.ResponseError{Status: "NO", Text: text}); imapconn.Excused(no) {
+			t.Errorf("Excused(NO %q) = true", text)
+		}
+	}
+	for code, want := range map[string]bool{"UNAVAILABLE": true, "LIMIT": true, "ALERT": false} {
+		if got := imapconn.Excused(&imapconn.ResponseError{Status: "BYE", Code: code}); got != want {
+			t.Errorf("Excused(BYE [%s]) = %v, want %v", code, got, want)
+		}
+	}
+	if imapconn.Excused(nil) || imapconn.Excused(imapconn.ErrSilent) {
+		t.Error("what is no BYE is excused")
+	}
+}
+
 func TestThrottleDelay(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
