@@ -14,6 +14,9 @@ import (
 // no mail that is kept today; what servers say is 1970, or the year 102.
 var firstDate = time.Date(1981, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// written is when this was: a clock that says less is wrong.
+var written = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
 // sane reports whether a message can have come at a time.
 func sane(t, now time.Time) bool {
 	return !t.Before(firstDate) && t.Before(now.Add(24*time.Hour))
@@ -31,44 +34,77 @@ const (
 )
 
 // redate gives a message the date that the source should have given. The
-// target would put the day of the move in the place of none. It is called by
-// the reader alone.
+// target would put the day of the move in the place of none. A date to come is
+// the source's all the same where the message bears it too: then it is our own
+// clock that is behind. It is called by the reader alone.
 func (d *delta) redate(m *Message, octets []byte) {
 	now := d.began
+	if now.Before(written) {
+		now = written
+	}
 	if sane(m.InternalDate, now) {
 		return
 	}
+	dates := headerDates(octets, now)
+	if !m.InternalDate.Before(firstDate) && dates.bear(m.InternalDate) {
+		return
+	}
 	var from dated
-	m.InternalDate, from = headerDate(octets, now)
+	m.InternalDate, from = dates.choose()
 	if d.redated == nil {
 		d.redated = make(map[dated]int)
 	}
 	d.redated[from]++
 }
 
-// headerDate reads when a message came out of its header.
-func headerDate(octets []byte, now time.Time) (time.Time, dated) {
+// stamps are the dates in a header.
+type stamps struct {
+	arrived  time.Time // of the first Received field, which the source has put there; zero: none
+	received time.Time // the newest of those that can be; zero: none
+	date     time.Time // of the first Date field; zero: none
+	dateSane bool      // that it can be
+}
+
+// headerDates reads when a message came out of its header.
+func headerDates(octets []byte, now time.Time) (s stamps) {
 	octets = octets[:min(len(octets), 64<<10)]
-	var received, date time.Time
 	for _, field := range unfolded(string(octets[:len(octets)-len(repair.Body(octets))])) {
 		name, value, _ := strings.Cut(field, ":")
 		switch name = strings.TrimSpace(name); {
 		case strings.EqualFold(name, "Received"):
 			value = value[strings.LastIndexByte(value, ';')+1:]
-			if t, err := mail.ParseDate(strings.TrimSpace(value)); err == nil && sane(t, now) && t.After(received) {
-				received = t
+			t, err := mail.ParseDate(strings.TrimSpace(value))
+			if err == nil && s.arrived.IsZero() {
+				s.arrived = t
 			}
-		case strings.EqualFold(name, "Date") && date.IsZero():
-			if t, err := mail.ParseDate(strings.TrimSpace(value)); err == nil && sane(t, now) {
-				date = t
+			if err == nil && sane(t, now) && t.After(s.received) {
+				s.received = t
+			}
+		case strings.EqualFold(name, "Date") && !s.dateSane:
+			if t, err := mail.ParseDate(strings.TrimSpace(value)); err == nil && (s.date.IsZero() || sane(t, now)) {
+				s.date, s.dateSane = t, sane(t, now)
 			}
 		}
 	}
+	return s
+}
+
+// bear reports whether a message has come within a day of t by its own words.
+func (s stamps) bear(t time.Time) bool {
+	told := s.arrived
+	if told.IsZero() {
+		told = s.date // it was never delivered: a draft, or one that was sent
+	}
+	return !told.IsZero() && t.Sub(told).Abs() < 24*time.Hour
+}
+
+// choose returns the likeliest date.
+func (s stamps) choose() (time.Time, dated) {
 	switch {
-	case !received.IsZero():
-		return received, datedReceived
-	case !date.IsZero():
-		return date, datedDate
+	case !s.received.IsZero():
+		return s.received, datedReceived
+	case s.dateSane:
+		return s.date, datedDate
 	}
 	return time.Time{}, datedNowhere
 }
