@@ -130,6 +130,47 @@ func (f *follower) sure(ctx context.Context, moves map[*Pair][]move) (map[*Pair]
 	return left, nil
 }
 
+// count tells how many moves there are.
+func count(moves map[*Pair][]move) int {
+	n := 0
+	for _, ms := range moves {
+		n += len(ms)
+	}
+	return n
+}
+
+// restless is shrunk for a mailbox that is not at rest, since a run was ended
+// or could not do all: what is in the journal was there once.
+func (f *follower) restless(ctx context.Context, p *Pair) (bool, error) {
+	now, target := p.sourceStatus, p.targetStatus.UIDValidity
+	if now.UIDValidity == nil || target == nil {
+		return false, nil
+	}
+	page, err := f.journal.Page(ctx, (&delta{carrier: f.carrier, pair: *p}).key(*now.UIDValidity, *target))
+	if err != nil {
+		return false, err
+	}
+	runs, err := page.Runs(ctx)
+	if err != nil || len(runs) == 0 {
+		return false, err
+	}
+	intents, err := page.Intents(ctx)
+	if err != nil {
+		return false, err
+	}
+	refusals, err := page.Refusals(ctx)
+	if err != nil {
+		return false, err
+	}
+	then := runs.Messages() + len(refusals)
+	for _, in := range intents {
+		then += len(in.Messages)
+	}
+	next, err := page.Inventory(ctx)
+	came := max(0, int64(*now.UIDNext)-int64(next))
+	return int64(*now.Messages) < int64(then)+came, err
+}
+
 // deletes reports whether the message has no new place.
 func (m move) deletes() bool { return m.arrival.UID == 0 }
 

@@ -69,6 +69,21 @@ func (b flagBook) flags(uid imap.UID) (string, bool) {
 	return b.sets[b.notes[i].set], true
 }
 
+// keep takes over some of the notes of another book.
+func (b *flagBook) keep(other flagBook, which func(imap.UID) bool) {
+	for _, n := range other.notes {
+		if !which(n.uid) {
+			continue
+		}
+		set := slices.Index(b.sets, other.sets[n.set])
+		if set < 0 {
+			set, b.sets = len(b.sets), append(b.sets, other.sets[n.set])
+		}
+		b.notes = append(b.notes, flagNote{n.uid, uint32(set)})
+	}
+	b.order()
+}
+
 // String writes the book down.
 func (b flagBook) String() string {
 	type line struct {

@@ -63,13 +63,21 @@ func (d *delta) flags(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text := d.flagBook().String()
+	book := d.flagBook()
+	text := book.String()
 	if text == kept {
 		return nil
 	}
 	before, err := parseFlagBook(kept)
 	if err != nil {
 		return err
+	}
+	if d.pair.behind { // what follows later is known by its flags
+		book.keep(before, func(uid imap.UID) bool {
+			_, _, copied := d.runs.Find(uid)
+			return copied && !d.list.has(uid)
+		})
+		text = book.String()
 	}
 	changes, unknown := d.flagChanges(before)
 	if err := d.compareFlags(ctx, unknown, changes); err != nil {

@@ -83,7 +83,14 @@ func (f *follower) gaps(ctx context.Context) ([]*gap, error) {
 		if p.Skip == "" && p.Use == imap.MailboxAttrTrash {
 			f.trash = p
 		}
-		if fewer, changed := p.shrunk(); p.Skip == "" && (fewer || changed || p.elsewhere != nil) {
+		fewer, changed := p.shrunk()
+		if p.Skip == "" && p.rest == nil && changed {
+			var err error
+			if fewer, err = f.restless(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+		if p.Skip == "" && (fewer || changed || p.elsewhere != nil) {
 			lost = lost || fewer
 			g := &glance{pair: p, visit: &imapconn.Visit{Name: p.SourceWire, Set: wire.From(1), Bare: true}}
 			g.visit.Each = collectUIDs(&g.uids, g.visit.Set)
@@ -114,7 +121,9 @@ func (f *follower) gaps(ctx context.Context) ([]*gap, error) {
 }
 
 // shrunk reports whether a source mailbox seems to have lost messages since it
-// was at rest, and whether anything may have come.
+// was at rest, and whether anything may have come. A copy that was left where
+// it was then, since somebody has touched it or too many went at once, is not
+// looked at again: it is at the target only, and verify counts it as extra.
 func (p Pair) shrunk() (fewer, changed bool) {
 	now := p.sourceStatus
 	if now.Messages == nil || now.UIDNext == nil {
@@ -133,6 +142,7 @@ func (p Pair) shrunk() (fewer, changed bool) {
 func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 	p := seen.pair
 	if seen.visit.Err != nil || len(seen.uids) != int(seen.visit.Selected.Exists) {
+		p.behind = true
 		return nil, nil
 	}
 	if err := f.archived(ctx, seen); err != nil {
@@ -171,7 +181,7 @@ func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 	if err := f.arrive(ctx, p, fresh, intents); err != nil {
 		return nil, err
 	}
-	if len(g.absent) == 0 || len(intents) > 0 {
+	if p.behind = len(g.absent) > 0 && len(intents) > 0; len(g.absent) == 0 || p.behind {
 		return nil, nil // what is in doubt is settled first
 	}
 	return g, nil
@@ -197,8 +207,12 @@ func (f *follower) fill(ctx context.Context, g *gap) error {
 		return err
 	}
 	delete(moves, g.pair)
-	if moves, err = f.sure(ctx, moves); err != nil || len(moves) == 0 {
+	all := count(moves)
+	if moves, err = f.sure(ctx, moves); err != nil {
 		return err
+	}
+	if g.pair.behind = count(moves) < all; len(moves) == 0 {
+		return nil
 	}
 	if sel, err := f.ends.target.Select(ctx, g.pair.TargetWire); err != nil || sel.UIDValidity != g.page.Key().TargetValidity {
 		return err

@@ -92,6 +92,9 @@ func TestCopiesThatDoNotFollow(t *testing.T) {
 			if n := len(l.to.Messages("INBOX")); n != 60 || res.Accounts[0].Moved != 0 || l.target.Count("UID MOVE") != 0 {
 				t.Errorf("INBOX holds %d messages, %d moved, want 60 and none", n, res.Accounts[0].Moved)
 			}
+			if b, _ := l.verify(mailbox.VerifyOptions{}); b.Extra() != tt.gone || !b.Balanced {
+				t.Errorf("Verify() = %+v, want %d extra", b, tt.gone)
+			}
 			found := false
 			for _, f := range res.Accounts[0].Findings {
 				found = found || f.Code == "MX160"
@@ -101,4 +104,48 @@ func TestCopiesThatDoNotFollow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCopiesFollowLater where a run could not let them, since something was
+// still on its way to their mailbox.
+func TestCopiesFollowLater(t *testing.T) {
+	t.Parallel()
+	l, uids := followLab(t, imaplab.Options{})
+	deliver(t, l.from, "INBOX", letter(300))
+	l.killAt(l.target, lastAppend(t, l), imaplab.Mute)
+	remove(t, l, uids[3])
+	if res := l.copy(); res.Sent != 0 || res.Accounts[0].Moved != 0 {
+		t.Errorf("the run after the kill sent %d and moved %d, want none", res.Sent, res.Accounts[0].Moved)
+	}
+	if res := l.copy(); res.Accounts[0].Moved != 1 {
+		t.Errorf("the run after that moved %d, want 1", res.Accounts[0].Moved)
+	}
+	same(t, l.from, "INBOX", l.to, "INBOX")
+	if n := len(l.to.Messages("Trash")); n != 3 {
+		t.Errorf("Trash holds %d messages, want 3", n)
+	}
+	if res := l.copy(); res.Sent != 0 || res.Accounts[0].Moved != 0 {
+		t.Errorf("a further run sent %d and moved %d, want none", res.Sent, res.Accounts[0].Moved)
+	}
+}
+
+// lastAppend tells which command of the next run at the target will be its
+// APPEND, from a run over a copy of the account.
+func lastAppend(t *testing.T, l *lab) int {
+	t.Helper()
+	twin := start(t, imaplab.Options{}, imaplab.Options{})
+	twin.from.Create("INBOX.Archive", "")
+	twin.from.Create("INBOX.Trash", imap.MailboxAttrTrash)
+	deliver(t, twin.from, "INBOX", letters(0, 60)...)
+	twin.copy()
+	deliver(t, twin.from, "INBOX", letter(300))
+	twin.target.ResetCommands()
+	twin.copy()
+	for i, c := range twin.target.Commands() {
+		if len(c) > 6 && c[:6] == "APPEND" {
+			return i + 1
+		}
+	}
+	t.Fatalf("no APPEND among %v", twin.target.Commands())
+	return 0
 }

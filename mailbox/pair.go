@@ -30,6 +30,7 @@ type Pair struct {
 	rest                       *journal.Rest // how the pair was left, nil when there was more to do
 	followValidity             uint32        // of the source, when it was glanced at
 	elsewhere                  labels        // those of messages that are copied from other mailboxes; nil: all are copied
+	behind                     bool          // copies may still have to follow, in another run
 }
 
 // A Rule says what decided where a mailbox goes.

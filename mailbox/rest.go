@@ -42,7 +42,7 @@ func (o Options) markOf(s wire.Status) (m mark, ok bool) {
 func (d *delta) rest(ctx context.Context) error {
 	m, ok := d.o.markOf(d.pair.sourceStatus)
 	t := d.res.Tally
-	if !ok || *d.pair.sourceStatus.UIDValidity != d.source.UIDValidity || t.Messages != int(m.Messages) ||
+	if !ok || d.pair.behind || *d.pair.sourceStatus.UIDValidity != d.source.UIDValidity || t.Messages != int(m.Messages) ||
 		t.Settled() != t.Messages || d.source.UIDValidity == 0 || d.target.UIDValidity == 0 {
 		return nil
 	}
