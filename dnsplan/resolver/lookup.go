@@ -30,8 +30,8 @@ func (c *Client) Lookup(ctx context.Context, name string, typ uint16) ([]string,
 type askFunc func(ctx context.Context, name string, typ uint16) (*dns.Msg, error)
 
 func (c *Client) lookup(ctx context.Context, name string, typ uint16, ask askFunc) ([]string, error) {
-	asked := zone.Canonical(name)
-	if _, ok := dns.IsDomainName(asked); !ok {
+	asked, ok := askable(name)
+	if !ok {
 		return nil, nil // what cannot be asked for cannot exist
 	}
 	next := asked
@@ -52,11 +52,29 @@ func (c *Client) lookup(ctx context.Context, name string, typ uint16, ask askFun
 	return nil, fmt.Errorf("%s %s: %w: more than %d aliases in a row", asked, dns.TypeToString[typ], ErrNoAnswer, maxChain)
 }
 
+// askable spells a name as an answer will spell it, since an answer to another
+// question is not taken for one to this. Names are not always ours: the local
+// part of a sender may stand in what an SPF record asks for, with apostrophes
+// and blanks.
+func askable(name string) (string, bool) {
+	name = zone.Canonical(name)
+	if _, ok := dns.IsDomainName(name); !ok {
+		return "", false
+	}
+	var wire [256]byte
+	n, err := dns.PackDomainName(name, wire[:], 0, nil, false)
+	if err != nil {
+		return "", false
+	}
+	spelt, _, err := dns.UnpackDomainName(wire[:n], 0)
+	return zone.Canonical(spelt), err == nil
+}
+
 // Exists asks the recursive resolver whether the DNS knows a name: anything at
 // it or below it, as RFC 8020 has it, and an alias that leads nowhere, too.
 func (c *Client) Exists(ctx context.Context, name string) (bool, error) {
-	asked := zone.Canonical(name)
-	if _, ok := dns.IsDomainName(asked); !ok {
+	asked, ok := askable(name)
+	if !ok {
 		return false, nil
 	}
 	in, err := c.recurse(ctx, asked, dns.TypeA)

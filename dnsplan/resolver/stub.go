@@ -29,11 +29,19 @@ func (s Stub) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts := make([]string, len(data))
-	for i, d := range data {
-		if texts[i], err = zone.JoinTXT(d); err != nil {
+	texts := make([]string, 0, len(data))
+	for _, d := range data {
+		if d == "" {
+			continue // no string at all is no text, and no reason to miss the others
+		}
+		text, err := zone.JoinTXT(d)
+		if err != nil {
 			return nil, temporary(name, err)
 		}
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		return nil, missing(name)
 	}
 	return texts, nil
 }

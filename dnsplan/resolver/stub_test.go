@@ -97,3 +97,42 @@ func TestStubTellsWhatExists(t *testing.T) {
 		t.Errorf("Exists with a broken resolver = %v, %v, want an error", got, err)
 	}
 }
+
+// TestStubAsksForAnyName: what an SPF record asks for may hold the local part
+// of a sender. Such a name is answered at once, and the resolver is not taken
+// for silent.
+func TestStubAsksForAnyName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, read(t, "example.org.", exampleZone+"o\\'brien 60 IN TXT \"here\"\na\\ b 60 IN TXT \"here\"\n"))
+	stub := resolver.Stub{Client: w.client}
+	for _, name := range []string{"o'brien.example.org", "a b.Example.org", `a\032b.example.org`} {
+		texts, err := stub.LookupTXT(t.Context(), name)
+		if err != nil || len(texts) != 1 || texts[0] != "here" {
+			t.Errorf("LookupTXT(%q) = %q, %v", name, texts, err)
+		}
+	}
+	for _, name := range []string{"x\x00.example.org", "\xffx.example.org", "(a;b)@.example.org", `"x".example.org`, `x\`} {
+		var dnsErr *net.DNSError
+		if texts, err := stub.LookupTXT(t.Context(), name); !errors.As(err, &dnsErr) || !dnsErr.IsNotFound {
+			t.Errorf("LookupTXT(%q) = %q, %v, want not found", name, texts, err)
+		}
+	}
+	if known, err := stub.Exists(t.Context(), "o'brien.example.org"); !known || err != nil {
+		t.Errorf("Exists of an odd name = %v, %v", known, err)
+	}
+}
+
+// TestStubPassesOverNoText: a TXT record without any string is malformed, and
+// its neighbours count.
+func TestStubPassesOverNoText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, read(t, "example.org.", exampleZone+"null 60 IN TXT \nboth 60 IN TXT \nboth 60 IN TXT \"v=spf1\"\n"))
+	stub := resolver.Stub{Client: w.client}
+	if texts, err := stub.LookupTXT(t.Context(), "both.example.org"); err != nil || len(texts) != 1 || texts[0] != "v=spf1" {
+		t.Errorf("LookupTXT = %q, %v, want the one text", texts, err)
+	}
+	var dnsErr *net.DNSError
+	if texts, err := stub.LookupTXT(t.Context(), "null.example.org"); !errors.As(err, &dnsErr) || !dnsErr.IsNotFound {
+		t.Errorf("LookupTXT = %q, %v, want not found", texts, err)
+	}
+}
