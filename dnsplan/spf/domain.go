@@ -2,14 +2,21 @@ package spf
 
 import "strings"
 
+// The letters of macros (RFC 7208, section 7.2). What is only known when a
+// message is refused may not stand in a name that is asked for.
+const (
+	domainLetters = "slodiphv"
+	textLetters   = domainLetters + "crt"
+)
+
 // isDomainSpec reports whether s is a domain-spec (RFC 7208, section 7.1):
 // macros and text that ends in a macro or in a label below another one, since
 // nobody sends mail as a name of one label.
 func isDomainSpec(s string) bool {
-	if s == "" || len(s) > 255 || !isMacroString(s) {
+	if s == "" || len(s) > 255 || !isMacroString(s, domainLetters) {
 		return false
 	}
-	if i := strings.LastIndexByte(s, '%'); i >= 0 && i+macroLen(s[i:]) == len(s) {
+	if i := strings.LastIndexByte(s, '%'); i >= 0 && i+macroLen(s[i:], domainLetters) == len(s) {
 		return true
 	}
 	s = strings.TrimSuffix(s, ".")
@@ -17,13 +24,14 @@ func isDomainSpec(s string) bool {
 	return i >= 0 && isTopLabel(s[i+1:])
 }
 
-// isMacroString reports whether every percent sign in s begins a macro.
-func isMacroString(s string) bool {
+// isMacroString reports whether every percent sign in s begins a macro with
+// one of the letters.
+func isMacroString(s, letters string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
 			continue
 		}
-		n := macroLen(s[i:])
+		n := macroLen(s[i:], letters)
 		if n == 0 {
 			return false
 		}
@@ -33,7 +41,7 @@ func isMacroString(s string) bool {
 }
 
 // macroLen returns the length of the macro that s begins with, or 0.
-func macroLen(s string) int {
+func macroLen(s, letters string) int {
 	if len(s) < 2 {
 		return 0
 	}
@@ -45,7 +53,7 @@ func macroLen(s string) int {
 		return 0
 	}
 	end := strings.IndexByte(s, '}')
-	if end < 3 || !strings.ContainsRune("slodiphcrtv", rune(s[2]|0x20)) {
+	if end < 3 || !strings.ContainsRune(letters, rune(s[2]|0x20)) {
 		return 0
 	}
 	rest := strings.TrimLeft(s[3:end], "0123456789")

@@ -114,7 +114,7 @@ func parseModifier(name, value string) (Term, error) {
 		return Term{}, fmt.Errorf("%w: %.80q is not the name of a modifier", ErrSyntax, name)
 	}
 	t := Term{Modifier: true, Name: strings.ToLower(name), Domain: value, Mask4: -1, Mask6: -1}
-	if (t.Name == "redirect" || t.Name == "exp") && !isDomainSpec(value) || !isMacroString(value) {
+	if (t.Name == "redirect" || t.Name == "exp") && !isDomainSpec(value) || !isMacroString(value, textLetters) {
 		return Term{}, fmt.Errorf("%w: %s=%.80q names no domain", ErrSyntax, name, value)
 	}
 	return t, nil
