@@ -2,11 +2,13 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"blitiri.com.ar/go/spf"
 
 	"github.com/mxmove/mxmove/dnsplan/dmarc"
+	grammar "github.com/mxmove/mxmove/dnsplan/spf"
 )
 
 // envelope judges SPF for the envelope, as far as it is known.
@@ -33,12 +35,38 @@ func (j *judge) checkHost(ctx context.Context, s *SPF) {
 	if sender == NullSender {
 		sender = "postmaster@" + s.Domain // RFC 7208, section 2.4
 	}
+	reading := &strictly{asker: j.ask}
 	result, err := spf.CheckHostWithSender(j.env.IP.Unmap().AsSlice(), j.env.Helo, sender,
-		spf.WithContext(ctx), spf.WithResolver(j.ask))
+		spf.WithContext(ctx), spf.WithResolver(reading))
+	if reading.broken != nil {
+		result, err = spf.PermError, reading.broken
+	}
 	s.Result = string(result)
 	if result != spf.Pass && err != nil {
 		s.Text = errorText(err)
 	}
+}
+
+// strictly holds the records that an evaluation reads to the grammar. A syntax
+// error anywhere in one is a permerror, whatever matches before it (RFC 7208,
+// section 4.6), and the library stops at what matches.
+type strictly struct {
+	*asker
+	broken error // of the first record that breaks the grammar
+}
+
+// LookupTXT is that of the asker.
+func (s *strictly) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	txts, err := s.asker.LookupTXT(ctx, name)
+	for _, txt := range txts {
+		if s.broken != nil || !grammar.Is(txt) {
+			continue
+		}
+		if _, bad := grammar.Parse(txt); bad != nil {
+			s.broken = fmt.Errorf("record of %s: %w", strings.TrimSuffix(name, "."), bad)
+		}
+	}
+	return txts, err
 }
 
 // domain is the one that SPF authenticates: that of MAIL FROM, or HELO for a
