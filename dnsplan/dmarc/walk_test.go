@@ -3,6 +3,7 @@ package dmarc_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,6 +17,13 @@ var errDNS = errors.New("server failure")
 // A tree holds the DMARC records by domain; "!" is a domain that is not
 // answered.
 type tree map[string]string
+
+// with returns the tree with one domain changed.
+func (tr tree) with(domain, text string) tree {
+	other := maps.Clone(tr)
+	other[domain] = text
+	return other
+}
 
 // lookup returns a Lookup over the tree and the names that it was asked for.
 func (tr tree) lookup() (dmarc.Lookup, *[]string) {
@@ -167,6 +175,72 @@ func defined(labels []string, tr tree) string {
 		return start
 	}
 	return org
+}
+
+// Over generated trees only the way from the name to the top matters: what
+// stands beside it or is jumped over changes nothing, and what is not answered
+// on it is never taken for absence.
+func TestTreeWalkKeepsToItsWay(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(989, 9))
+	records := []string{"v=DMARC1; p=none", "v=DMARC1; p=none; psd=y", "v=DMARC1; p=none; psd=n", "v=DMARC1; p=none|v=DMARC1; p=reject", "v=spf1 -all"}
+	for n := range 500 {
+		labels := make([]string, 1+rnd.IntN(14))
+		for i := range labels {
+			labels[i] = fmt.Sprintf("l%d", i)
+		}
+		start := strings.Join(labels, ".")
+		tr := tree{}
+		for i := range labels {
+			if rnd.IntN(3) == 0 {
+				tr[strings.Join(labels[i:], ".")] = records[rnd.IntN(len(records))]
+			}
+		}
+		way := walkOf(t, tr, start)
+		if len(way.asked) > 8 || way.err != nil {
+			t.Fatalf("tree %d %v: %q asked, %v", n, tr, way.asked, way.err)
+		}
+		beside := []string{"x." + start, "x." + labels[len(labels)-1], "y"}
+		for i := range labels {
+			beside = append(beside, "x."+strings.Join(labels[i:], "."), strings.Join(labels[i:], "."))
+		}
+		for _, name := range beside {
+			onWay := slices.Contains(way.asked, "_dmarc."+name+".")
+			for _, text := range append([]string{"!"}, records...) {
+				if onWay && text != "!" {
+					continue
+				}
+				other := walkOf(t, tr.with(name, text), start)
+				switch {
+				case onWay && (!errors.Is(other.err, errDNS) || other.org != ""):
+					t.Errorf("tree %d %v: %s with %s failing = %q, %v, want no domain and the error", n, tr, start, name, other.org, other.err)
+				case !onWay && (other.org != way.org || !slices.Equal(other.asked, way.asked) || other.err != nil):
+					t.Errorf("tree %d %v: %s with %q at %s = %q, %v, want %q as without it", n, tr, start, text, name, other.org, other.err, way.org)
+				}
+			}
+		}
+	}
+}
+
+// A walked is what came of a walk.
+type walked struct {
+	org   string
+	asked []string
+	err   error
+}
+
+// walkOf walks, and holds what is asked for to names on the way up, each once.
+func walkOf(t *testing.T, tr tree, start string) walked {
+	t.Helper()
+	lookup, asked := tr.lookup()
+	w, err := dmarc.TreeWalk(start, lookup)
+	for i, name := range *asked {
+		domain := strings.TrimSuffix(strings.TrimPrefix(name, "_dmarc."), ".")
+		if domain != start && !strings.HasSuffix(start, "."+domain) || slices.Contains((*asked)[:i], name) {
+			t.Errorf("TreeWalk(%s) asks for %q", start, *asked)
+		}
+	}
+	return walked{w.OrgDomain, *asked, err}
 }
 
 func FuzzTreeWalk(f *testing.F) {
