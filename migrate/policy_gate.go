@@ -55,7 +55,7 @@ func policyGate(f PolicyFacts) step.Result {
 func (r *run) policyGates(ctx context.Context, plan dnsplan.Plan) ([]step.Result, error) {
 	var results []step.Result
 	for _, domain := range r.domains() {
-		f := PolicyFacts{Domain: domain, Hosts: newExchangers(plan, domain)}
+		f := PolicyFacts{Domain: domain, Hosts: newExchangers(plan.Stage(dnsplan.Switch), domain)}
 		announced, err := r.announcesPolicy(ctx, domain)
 		if err != nil {
 			return nil, err
@@ -96,10 +96,11 @@ func (r *run) announcesPolicy(ctx context.Context, domain string) (bool, error) 
 	return false, context.Cause(ctx)
 }
 
-// newExchangers returns the hosts that the switch puts into a domain's MX.
-func newExchangers(plan dnsplan.Plan, domain string) []string {
+// newExchangers returns the hosts that the changes of the switch put into a
+// domain's MX.
+func newExchangers(changes []dnsplan.Change, domain string) []string {
 	var hosts []string
-	for _, c := range plan.Stage(dnsplan.Switch) {
+	for _, c := range changes {
 		if k := c.RRset().Key(); k.Type != dns.TypeMX || k.Name != zone.Canonical(domain) || c.After == nil {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/provider"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -136,15 +137,23 @@ func (r *run) reports(ctx context.Context, k *knownSenders) (Reports, error) {
 	if err != nil {
 		return doc, err
 	}
-	doc.Findings = append(streamFindings(recent), tlsFindings(lately)...)
+	applied, err := r.applied(ctx)
+	if err != nil {
+		return doc, err
+	}
+	doc.Findings = append(streamFindings(recent), tlsFindings(lately, ofStage(applied, dnsplan.Switch))...)
 	finding.Sort(doc.Findings)
 	return doc, nil
 }
 
 // surveyReports adds what the reports that were read so far tell to a plan.
 func (r *run) surveyReports(ctx context.Context, p *provider.Provider, doc *Document) error {
-	periods, err := reportBook{r.state.DB()}.periods(ctx, r.o.Clock.Now().Add(-recentReports))
-	if err != nil || len(periods) == 0 {
+	book, since := reportBook{r.state.DB()}, r.o.Clock.Now().Add(-recentReports)
+	periods, err := book.periods(ctx, since)
+	if err != nil {
+		return err
+	}
+	if tls, err := book.tls(ctx, since); err != nil || len(periods)+len(tls) == 0 {
 		return err
 	}
 	k, err := r.senders(ctx, p)
@@ -231,7 +240,7 @@ const shownStreams = 20
 
 // keepReports remembers what was found out, without what only this run read.
 func (r *run) keepReports(ctx context.Context, doc Reports) error {
-	if doc.Kept == 0 {
+	if doc.Kept == 0 && len(doc.TLS) == 0 {
 		return nil
 	}
 	doc.Read, doc.Unread, doc.Others = []ReportRead{}, []ReportUnread{}, 0

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/mtasts"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
@@ -113,9 +115,26 @@ func (b reportBook) tls(ctx context.Context, since time.Time) ([]TLSSeen, error)
 	return all, rows.Err()
 }
 
+// refusesNew counts the sessions that failed, under a policy that the sender
+// held, with an exchanger that the switch has put into the MX.
+func refusesNew(seen []TLSSeen, switched []dnsplan.Change) int64 {
+	var n int64
+	for _, s := range seen {
+		if s.Failure != "" && s.binding() && s.MX != "" && slices.Contains(newExchangers(switched, s.Domain), s.MX) {
+			n += s.Sessions
+		}
+	}
+	return n
+}
+
+// binding reports whether the sender held a policy, by which it does not
+// deliver where TLS fails.
+func (s TLSSeen) binding() bool { return s.Policy == "sts" || s.Policy == "tlsa" }
+
 // tlsFindings says where senders could not deliver with TLS. What failed
-// without a policy was delivered in clear text; under one it was not.
-func tlsFindings(seen []TLSSeen) []finding.Finding {
+// without a policy was delivered in clear text; under one it was not. Switched
+// are the changes of the switch, as far as they were published.
+func tlsFindings(seen []TLSSeen, switched []dnsplan.Change) []finding.Finding {
 	f := finding.Finding{Severity: finding.Note, Code: finding.SendersRefuseMX, Subject: "TLS", Evidence: []string{},
 		Fix: "compare the names in the exchangers' certificates with the MTA-STS policy and the TLSA records"}
 	var failed int64
@@ -124,7 +143,7 @@ func tlsFindings(seen []TLSSeen) []finding.Finding {
 			continue
 		}
 		failed += s.Sessions
-		if s.Policy == "sts" || s.Policy == "tlsa" {
+		if s.binding() {
 			f.Severity = finding.Warn
 		}
 		if len(f.Evidence) < manyStreams {
@@ -139,5 +158,9 @@ func tlsFindings(seen []TLSSeen) []finding.Finding {
 		return nil
 	}
 	f.Text = fmt.Sprintf("senders report %d sessions in which TLS failed at the domain's exchangers", failed)
+	if n := refusesNew(seen, switched); n > 0 {
+		f.Text = fmt.Sprintf("senders refuse the new MX because of the domain's own policy: %d sessions failed, and their mail waits or is lost", n)
+		f.Fix = "let the MTA-STS policy and the TLSA records name the new exchangers, and give the policy a new id"
+	}
 	return []finding.Finding{f}
 }

@@ -8,7 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/mtasts"
+	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
@@ -52,21 +56,36 @@ func TestTLSReports(t *testing.T) {
 
 func TestTLSFindings(t *testing.T) {
 	t.Parallel()
+	mx := func(host string) *zone.RRset {
+		return &zone.RRset{Name: "example.org.", Type: dns.TypeMX, TTL: 300, Data: []string{"10 " + host}}
+	}
+	switched := []dnsplan.Change{{Zone: "example.org.", Stage: dnsplan.Switch, Action: dnsplan.Update, Before: mx("mail.example.org."), After: mx("Example-org.h-v1.mx.microsoft.")}}
+	refused := func(domain, policy, mx string) []TLSSeen {
+		return []TLSSeen{{Domain: domain, Policy: policy, MX: mx, Failure: "validation-failure", Sessions: 4}}
+	}
+	const fresh = "example-org.h-v1.mx.microsoft"
 	tests := []struct {
 		name string
 		seen []TLSSeen
 		want finding.Severity // empty: none
+		text string
 	}{
-		{"nothing", nil, ""},
-		{"delivered", []TLSSeen{{Policy: "sts", Sessions: 9}}, ""},
-		{"failed in clear text", []TLSSeen{{Policy: "no-policy-found", Failure: "starttls-not-supported", Sessions: 1}}, finding.Note},
-		{"failed under a policy", []TLSSeen{{Policy: "sts", Sessions: 9}, {Policy: "tlsa", Failure: "tlsa-invalid", MX: "mx.example.org", Sessions: 1}}, finding.Warn},
+		{"the new MX, by the policy", refused("example.org", "sts", fresh), finding.Warn, "refuse the new MX because of the domain's own policy: 4"},
+		{"the new MX, by TLSA", refused("example.org", "tlsa", fresh), finding.Warn, "refuse the new MX"},
+		{"the new MX, in clear text", refused("example.org", "no-policy-found", fresh), finding.Note, "4 sessions in which TLS failed"},
+		{"the old MX", refused("example.org", "sts", "mail.example.org"), finding.Warn, "4 sessions in which TLS failed"},
+		{"an exchanger that is not named", refused("example.org", "sts", ""), finding.Warn, "4 sessions in which TLS failed"},
+		{"of another domain", refused("example.net", "sts", fresh), finding.Warn, "4 sessions in which TLS failed"},
+		{"nothing", nil, "", ""},
+		{"delivered", []TLSSeen{{Policy: "sts", Sessions: 9}}, "", ""},
+		{"failed in clear text", []TLSSeen{{Policy: "no-policy-found", Failure: "starttls-not-supported", Sessions: 1}}, finding.Note, "1 sessions"},
+		{"failed under a policy", []TLSSeen{{Policy: "sts", Sessions: 9}, {Policy: "tlsa", Failure: "tlsa-invalid", MX: "mx.example.org", Sessions: 1}}, finding.Warn, "1 sessions"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			found := tlsFindings(tt.seen)
-			if len(found) > 0 != (tt.want != "") || len(found) == 1 && (found[0].Severity != tt.want || found[0].Code != finding.SendersRefuseMX || len(found[0].Evidence) != 1) {
+			found := tlsFindings(tt.seen, switched)
+			if len(found) > 0 != (tt.want != "") || len(found) == 1 && (found[0].Severity != tt.want || found[0].Code != finding.SendersRefuseMX || len(found[0].Evidence) != 1 || !strings.Contains(found[0].Text, tt.text)) {
 				t.Errorf("findings = %+v, want %q", found, tt.want)
 			}
 		})
