@@ -140,6 +140,13 @@ func (r *run) closeGates(ctx context.Context, plan dnsplan.Plan, stage dnsplan.S
 	results := []step.Result{clockGate(f), quietGate(f), balanceGate(f), rrsetGate(f), reportsGate(heard)}
 	named := slices.DeleteFunc(slices.Clone(found), func(f finding.Finding) bool { return f.Stage == "" })
 	results = append(results, findingGates(stage, named)...)
+	if stage == dnsplan.Retire {
+		box, err := r.oldBox(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		results = append(results, box...)
+	}
 	taken, err := r.tried(ctx, "close", results)
 	return results, taken, err
 }

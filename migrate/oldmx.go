@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -51,8 +52,8 @@ func (r *run) askOldMX(ctx context.Context) error {
 		return err
 	}
 	for _, domain := range r.domains() {
-		host, address := oldExchanger(applied, domain), someAddress(rows, domain)
-		if host == "" || address == "" {
+		hosts, address := oldExchangers(applied, domain), someAddress(rows, domain)
+		if len(hosts) == 0 || address == "" {
 			continue
 		}
 		last, err := recall[OldMX](ctx, r, oldMXKind, domain)
@@ -63,7 +64,7 @@ func (r *run) askOldMX(ctx context.Context) error {
 		if last != nil && last.Answer != probe.Turned && now.Before(last.Time.Add(oldMXEvery)) {
 			continue
 		}
-		said := r.askOne(ctx, host, domain, address)
+		said := r.askOne(ctx, hosts[0], domain, address)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -103,10 +104,10 @@ func (r *run) askOne(ctx context.Context, host, domain, address string) OldMX {
 	return said
 }
 
-// oldExchanger returns the most preferred exchanger that the switch took out
-// of a domain's MX, or nothing.
-func oldExchanger(applied []dnsplan.Change, domain string) string {
-	best, host := 1<<16, ""
+// oldExchangers returns the exchangers that the switch took out of a domain's
+// MX, the most preferred first.
+func oldExchangers(applied []dnsplan.Change, domain string) []string {
+	var gone []*dns.MX
 	for _, c := range ofStage(applied, dnsplan.Switch) {
 		if k := c.RRset().Key(); k.Type != dns.TypeMX || k.Name != zone.Canonical(domain) || c.Before == nil {
 			continue
@@ -116,13 +117,17 @@ func oldExchanger(applied []dnsplan.Change, domain string) string {
 			continue
 		}
 		for _, rr := range rrs {
-			mx, ok := rr.(*dns.MX)
-			if ok && int(mx.Preference) < best && mx.Mx != "." && !namesExchanger(c.After, mx.Mx) {
-				best, host = int(mx.Preference), zone.Canonical(mx.Mx)
+			if mx, ok := rr.(*dns.MX); ok && mx.Mx != "." && !namesExchanger(c.After, mx.Mx) {
+				gone = append(gone, mx)
 			}
 		}
 	}
-	return host
+	slices.SortStableFunc(gone, func(a, b *dns.MX) int { return cmp.Compare(a.Preference, b.Preference) })
+	var hosts []string
+	for _, mx := range gone {
+		hosts = append(hosts, zone.Canonical(mx.Mx))
+	}
+	return hosts
 }
 
 // namesExchanger reports whether an MX RRset names an exchanger.

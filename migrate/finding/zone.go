@@ -22,4 +22,5 @@ const (
 	MassChange        Code = "MX104" // the plan would change most of a zone
 	NotSigned         Code = "MX105" // the provider's exchanges need DNSSEC, and the zone has none
 	Bogus             Code = "MX106" // the zone is signed, and its signatures do not hold
+	NameServerOld     Code = "MX107" // a name server of the zone is the old mail server
 )
