@@ -117,7 +117,7 @@ func window(caps imapconn.Caps) (full, low int) {
 	case !caps.Has("UIDPLUS"):
 		return 4, 3
 	case caps.Has("MULTIAPPEND"):
-		return 8, 7
+		return 16, 15
 	}
 	return 256, 128
 }
@@ -135,11 +135,16 @@ func (w *writer) end() {
 	for l := range w.live {
 		l.drop()
 	}
+	if len(w.flights) > 0 {
+		// Nobody reads their answers any more, whatever has ended it.
+		w.ends.closeTarget()
+		w.lane.Settle()
+	}
 }
 
-// writeAll sends what the reader brings. It never waits for the reader while
-// an answer is due: the reader may be waiting for the room in memory that only
-// the answer gives back.
+// writeAll sends what the reader brings. It never waits for the reader alone
+// while an answer is due: the reader may be waiting for the room in memory that
+// only the answer gives back.
 func (v *convoy) writeAll(ctx context.Context, loads <-chan *load) error {
 	w := v.writer()
 	defer w.end()
@@ -170,19 +175,34 @@ func (w *writer) next(loads <-chan *load) (l *load, more bool) {
 		l, w.queue = w.queue[0], w.queue[1:]
 		return l, true
 	}
-	if len(w.flights) > 0 {
-		select {
-		case l, more = <-loads:
-		default:
-			return nil, true
-		}
-	} else {
-		began := time.Now()
-		l, more = <-loads
-		since(&w.holds.source, began)
+	select {
+	case l, more = <-loads:
+	default:
+		l, more = w.await(loads)
 	}
 	if l != nil {
 		w.live[l] = true
+	}
+	return l, more
+}
+
+// await waits for a load or an answer, whichever comes first: over a long line
+// both take their time.
+func (w *writer) await(loads <-chan *load) (l *load, more bool) {
+	var answer <-chan struct{} // without any due: never
+	if len(w.flights) > 0 {
+		var err error
+		if answer, err = w.lane.Ready(); err != nil {
+			return nil, true // as the answer will say that does not come
+		}
+	}
+	began := time.Now()
+	select {
+	case l, more = <-loads:
+		since(&w.holds.source, began)
+	case <-answer:
+		since(&w.holds.target, began)
+		more = true
 	}
 	return l, more
 }

@@ -77,10 +77,15 @@ func TestLimits(t *testing.T) {
 	limit := map[string]func(*mailbox.Options){
 		"bytes": func(o *mailbox.Options) { o.MaxBytes = 10_000 },
 		"time": func(o *mailbox.Options) {
-			var now atomic.Int64
-			o.MaxTime = 12 * time.Second
+			var passed atomic.Int64 // until some messages are there, no time does
+			o.MaxTime = time.Second
 			began := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-			o.Now = func() time.Time { return began.Add(time.Duration(now.Add(1)) * time.Second) }
+			o.Now = func() time.Time { return began.Add(time.Duration(passed.Load())) }
+			o.Events = func(e mailbox.Event) {
+				if e.Type == mailbox.MailboxProgress {
+					passed.Store(int64(time.Second))
+				}
+			}
 		},
 	}
 	for name, set := range limit {

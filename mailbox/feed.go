@@ -21,8 +21,8 @@ type feeder struct {
 	loads chan<- *load
 	quit  <-chan struct{} // closed when the writer has given up
 	todo  []batch
-	left  []batch // what an OK left out, to be asked for alone
-	asked []batch // under way, oldest first
+	left  []batch  // what an OK left out, to be asked for alone
+	asked []*batch // under way, oldest first
 }
 
 // A batch is what is fetched by one command.
@@ -31,6 +31,7 @@ type batch struct {
 	uids     []imap.UID
 	messages []Message // of the UIDs; nil before its turn
 	alone    bool      // nothing else may be on its way with it
+	through  bool      // all of it has come
 }
 
 // errQuit tells the reader that the writer has given up, for a reason of its
@@ -48,10 +49,21 @@ func (f *feeder) read(ctx context.Context) error {
 	if errors.Is(err, errQuit) {
 		return nil
 	}
-	if err != nil && len(f.asked) > 0 && !f.ends.source.Alive() {
-		f.asked[0].d.suspect(ctx, err, f.asked[0].messages, true, true)
+	if err != nil && !f.ends.source.Alive() {
+		f.accuse(ctx, err)
 	}
 	return err
+}
+
+// accuse suspects what was coming when the connection was lost: what it is that
+// ends connections lies in the oldest batch of which something is missing.
+func (f *feeder) accuse(ctx context.Context, err error) {
+	for _, b := range f.asked {
+		if !b.through {
+			b.d.suspect(ctx, err, b.messages, true, true)
+			return
+		}
+	}
 }
 
 // next asks for the next batch, once there is room for it in memory. While
@@ -88,11 +100,11 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 		return nil, err
 	}
 	f.todo = f.todo[1:]
-	return f.request(ctx, b, release), nil
+	return f.request(ctx, &b, release), nil
 }
 
 // request is the question for a batch.
-func (f *feeder) request(ctx context.Context, b batch, release func()) *imapconn.Request {
+func (f *feeder) request(ctx context.Context, b *batch, release func()) *imapconn.Request {
 	r := &imapconn.Request{Mailbox: b.d.pair.SourceWire, Validity: b.d.source.UIDValidity, UIDs: b.uids}
 	f.asked = append(f.asked, b)
 	if len(b.messages) == 1 && b.messages[0].Size >= streamed {
@@ -104,32 +116,52 @@ func (f *feeder) request(ctx context.Context, b batch, release func()) *imapconn
 		octets += m.Size
 	}
 	in := lane.NewBatch(octets)
-	r.Body = func(uid imap.UID, size int64, body io.Reader) error { return in.Take(uid, size, f.limit(ctx, body)) }
+	r.Body = func(uid imap.UID, size int64, body io.Reader) error {
+		if err := in.Take(uid, size, f.limit(ctx, body)); err != nil || len(in.Bodies) < len(b.messages) {
+			return err
+		}
+		// The answer may come behind the data of other batches.
+		b.through = true
+		return f.gather(b, in, release)
+	}
 	r.Done = func(err error) error {
-		f.asked = f.asked[1:]
-		if err != nil {
+		f.done(b)
+		switch {
+		case b.through:
+			return nil
+		case err != nil:
 			release()
 			b.d.unread(err)
 			return nil
 		}
-		l := &load{d: b.d, alone: b.alone, release: release}
-		for _, m := range b.messages {
-			if body, ok := in.Bodies[m.UID]; ok {
-				l.add(m, body)
-			} else {
-				if slices.Contains(in.Large, m.UID) {
-					m.Size = max(m.Size, streamed) // larger than it was listed
-				}
-				f.left = append(f.left, batch{b.d, []imap.UID{m.UID}, []Message{m}, b.alone})
-			}
-		}
-		if len(l.messages) == 0 {
-			release()
-			return nil
-		}
-		return f.hand(l)
+		return f.gather(b, in, release)
 	}
 	return r
+}
+
+// done takes a batch from those that are under way.
+func (f *feeder) done(b *batch) {
+	f.asked = slices.DeleteFunc(f.asked, func(other *batch) bool { return other == b })
+}
+
+// gather makes a load of what has come of a batch.
+func (f *feeder) gather(b *batch, in *lane.Batch, release func()) error {
+	l := &load{d: b.d, alone: b.alone, release: release}
+	for _, m := range b.messages {
+		if body, ok := in.Bodies[m.UID]; ok {
+			l.add(m, body)
+			continue
+		}
+		if slices.Contains(in.Large, m.UID) {
+			m.Size = max(m.Size, streamed) // larger than it was listed
+		}
+		f.left = append(f.left, batch{d: b.d, uids: []imap.UID{m.UID}, messages: []Message{m}, alone: b.alone})
+	}
+	if len(l.messages) == 0 {
+		release()
+		return nil
+	}
+	return f.hand(l)
 }
 
 func (f *feeder) hand(l *load) error {
@@ -144,7 +176,7 @@ func (f *feeder) hand(l *load) error {
 
 // stream lets a large message flow from one connection to the other. Its head
 // is taken first, since the intent needs the fingerprint.
-func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b batch, release func()) {
+func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b *batch, release func()) {
 	m, came := b.messages[0], false
 	r.Body = func(_ imap.UID, size int64, body io.Reader) error {
 		came = true
@@ -165,18 +197,19 @@ func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b batch, relea
 		if errors.Is(err, errUnwanted) {
 			return nil // what is left of it is skipped
 		}
+		b.through = err == nil
 		_ = s.w.CloseWithError(err) // never fails
 		return err
 	}
 	r.Done = func(err error) error {
-		f.asked = f.asked[1:]
+		f.done(b)
 		if !came {
 			release()
 		}
 		if err != nil {
 			b.d.unread(err)
 		} else if !came {
-			f.left = append(f.left, b)
+			f.left = append(f.left, *b)
 		}
 		return nil
 	}
@@ -208,7 +241,7 @@ func (f *feeder) alone(ctx context.Context, b batch) error {
 			return nil, nil
 		}
 		asked = true
-		return f.request(ctx, b, release), nil
+		return f.request(ctx, &b, release), nil
 	})
 	out := f.left
 	if f.left = again; err != nil {

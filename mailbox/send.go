@@ -32,7 +32,9 @@ func (v *convoy) send(ctx context.Context) error {
 		}
 	}
 	f.todo = append(f.todo, last...)
-	loads, quit := make(chan *load), make(chan struct{})
+	// A few of them may wait, so that the source is read while the target's
+	// line is full. Their octets are bounded by the room in memory.
+	loads, quit := make(chan *load, 4), make(chan struct{})
 	f.loads, f.quit = loads, quit
 	var g errgroup.Group
 	var readErr, writeErr error
@@ -41,8 +43,11 @@ func (v *convoy) send(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error {
-		defer close(quit)
 		writeErr = v.writeAll(ctx, loads)
+		close(quit)
+		for l := range loads { // nobody takes them any more
+			l.drop()
+		}
 		return nil
 	})
 	_ = g.Wait() // both errors are kept apart

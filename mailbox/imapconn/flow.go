@@ -25,6 +25,10 @@ type step struct {
 	// done gets the tagged answer, and the refusal where it is one. Its error
 	// ends the connection. Nil takes every answer.
 	done func(*wire.Response, error) error
+
+	// through reports whether all that was asked for has come: another command
+	// may then go before the tagged answer. Nil: that is known at the answer.
+	through func() bool
 }
 
 type underway struct {
@@ -45,7 +49,7 @@ func (s *session) flow(ctx context.Context, ahead int, next func(idle bool) (*st
 	var sent []underway
 	var ended error
 	for {
-		for ended == nil && len(sent) < ahead {
+		for ended == nil && len(sent) < maxAhead && bringing(sent) < ahead {
 			st, err := next(len(sent) == 0)
 			if ended = err; st == nil || err != nil {
 				break
@@ -69,11 +73,25 @@ func (s *session) flow(ctx context.Context, ahead int, next func(idle bool) (*st
 		if len(sent) == 0 {
 			return ended
 		}
-		if err := s.answered(sent[:1]); err != nil {
+		answered, err := s.hear(sent)
+		if err != nil {
 			return err
 		}
-		sent = sent[1:]
+		if answered {
+			sent = sent[1:]
+		}
 	}
+}
+
+// bringing counts the commands from which something is still to come.
+func bringing(sent []underway) int {
+	n := 0
+	for _, u := range sent {
+		if u.through == nil || !u.through() {
+			n++
+		}
+	}
+	return n
 }
 
 // all runs a list of commands, as many under way as the server's input holds.
@@ -98,18 +116,46 @@ func (s *session) answered(steps []underway) error {
 	if err := s.w.Flush(); err != nil {
 		return s.broken(err)
 	}
-	for _, u := range steps {
+	for i, u := range steps {
 		p, err := s.finish(u.tag, u.take)
-		if err != nil {
-			if err := s.refused(&u.step, err); err != nil {
-				return err
-			}
-			continue
+		if err := s.over(&steps[i], p, err); err != nil {
+			return err
 		}
-		if u.done != nil {
-			if err := u.done(p, nil); err != nil {
-				return s.handled(err)
-			}
+	}
+	return nil
+}
+
+// hear reads until the oldest command has its answer, or less is still to come
+// than before.
+func (s *session) hear(sent []underway) (answered bool, err error) {
+	if err := s.w.Flush(); err != nil {
+		return false, s.broken(err)
+	}
+	u, before := &sent[0], bringing(sent)
+	for bringing(sent) == before {
+		p, err := s.next()
+		if err != nil {
+			return false, s.broken(err)
+		}
+		over, err := s.heed(p, u.tag, u.take)
+		if over {
+			return true, s.over(u, p, err)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// over hands the answer to a step.
+func (s *session) over(u *underway, p *wire.Response, err error) error {
+	if err != nil {
+		return s.refused(&u.step, err)
+	}
+	if u.done != nil {
+		if err := u.done(p, nil); err != nil {
+			return s.handled(err)
 		}
 	}
 	return nil

@@ -146,3 +146,34 @@ func TestRequestsAnsweredTogether(t *testing.T) {
 		t.Errorf("Requests() = %v, gave %q", err, got)
 	}
 }
+
+// TestRequestsGoOnBeforeTheAnswer speaks to a server that answers nothing
+// before all is asked for: what has come in whole makes room for more.
+func TestRequestsGoOnBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	const messages = 30
+	s := source(t, func(p *peer) {
+		p.answer(`EXAMINE "A"`, "* OK [UIDVALIDITY 4] x\r\n", "OK done")
+		var tags []string
+		for uid := 1; uid <= messages; uid++ {
+			tags = append(tags, p.commands(fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[])", uid))...)
+			p.send(fmt.Sprintf("* %d FETCH (UID %d BODY[] {1}\r\nx)\r\n", uid, uid))
+		}
+		for _, tag := range tags {
+			p.send(tag + " OK done\r\n")
+		}
+	})
+	came, done, asked := 0, 0, imap.UID(0)
+	err := s.Requests(t.Context(), func(bool) (*imapconn.Request, error) {
+		if asked++; asked > messages {
+			return nil, nil
+		}
+		return &imapconn.Request{Mailbox: "A", Validity: 4, UIDs: []imap.UID{asked},
+			Body: func(imap.UID, int64, io.Reader) error { came++; return nil },
+			Done: func(err error) error { done++; return err },
+		}, nil
+	})
+	if err != nil || came != messages || done != messages {
+		t.Errorf("Requests() = %v, gave %d messages and %d answers, want %d of both", err, came, done, messages)
+	}
+}

@@ -75,6 +75,10 @@ func (r *Raw) announce(head string, flush bool) error {
 // Flush sends what was written.
 func (r *Raw) Flush() error { return r.told(r.s.w.Flush()) }
 
+// Wait waits until the server says something or the connection ends. Nothing
+// else may be read meanwhile.
+func (r *Raw) Wait() { r.s.r.Wait() }
+
 // Next reads the next response. Its error ends the connection.
 func (r *Raw) Next() (*wire.Response, error) {
 	p, err := r.s.next()

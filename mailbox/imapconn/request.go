@@ -11,6 +11,11 @@ import (
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 )
 
+// bodiesAhead is how many requests for messages are under way at once. Over a
+// long line two of them are on it in each direction, and whoever asks bounds
+// their octets.
+const bodiesAhead = 12
+
 // A Request asks for whole messages of one mailbox.
 type Request struct {
 	Mailbox  string // wire name
@@ -31,7 +36,7 @@ type Request struct {
 // to ask for; it must not wait unless idle is true, and is asked again.
 func (s *session) Requests(ctx context.Context, next func(idle bool) (*Request, error)) error {
 	r := &requests{session: s, open: s.mailbox}
-	err := s.flow(ctx, ahead, func(idle bool) (*step, error) {
+	err := s.flow(ctx, bodiesAhead, func(idle bool) (*step, error) {
 		if len(r.queue) == 0 {
 			request, err := next(idle)
 			if err != nil || request == nil {
@@ -57,31 +62,34 @@ type requests struct {
 	open   string // the mailbox that is open when all that was sent is done
 	queue  []*step
 	active []*asked
+	all    *bodies // gives to all that are active
 }
 
 // asked is a request and what has come of it.
 type asked struct {
 	*Request
 	*bodies
+	n       uint64 // messages
 	refusal error
 }
 
 // add makes commands of a request.
 func (r *requests) add(request *Request) {
 	a := &asked{Request: request, bodies: newBodies(request.UIDs, request.Body)}
+	a.n, _ = a.set.Count() // of UIDs, never open
 	if r.open != request.Mailbox {
 		r.open = request.Mailbox
 		r.queue = append(r.queue, r.examine(a))
 	} else {
-		r.active = append(r.active, a)
+		r.activate(append(r.active, a))
 	}
 	for _, command := range fetchCommands(a.set, "(UID BODY.PEEK[])") {
-		r.queue = append(r.queue, &step{parts: []part{text(command)}, take: r.take, done: a.answered})
+		r.queue = append(r.queue, &step{parts: []part{text(command)}, take: r.take, done: a.answered, through: a.through})
 	}
 	last := r.queue[len(r.queue)-1]
 	last.done = func(p *wire.Response, err error) error {
 		_ = a.answered(p, err) // keeps a refusal
-		r.active = slices.DeleteFunc(r.active, func(b *asked) bool { return a == b })
+		r.activate(slices.DeleteFunc(r.active, func(b *asked) bool { return a == b }))
 		return a.Done(a.refusal)
 	}
 }
@@ -100,12 +108,24 @@ func (r *requests) examine(a *asked) *step {
 			a.refusal = fmt.Errorf("%w: UIDVALIDITY of %s is now %d", ErrProtocol, show(a.Mailbox), v.Selected.UIDValidity)
 		}
 		if a.refusal == nil {
-			r.active = append(r.active, a)
+			r.activate(append(r.active, a))
 		}
 		return nil
 	}
 	return st
 }
+
+// activate says which requests get what comes.
+func (r *requests) activate(active []*asked) {
+	r.active = active
+	r.all = &bodies{fn: r.give, done: make(map[imap.UID]bool)}
+	for _, a := range active {
+		r.all.set = append(r.all.set, a.set...)
+	}
+}
+
+// through reports whether all messages of the request have come.
+func (a *asked) through() bool { return uint64(len(a.done)) == a.n }
 
 func (a *asked) answered(_ *wire.Response, err error) error {
 	if a.refusal == nil && err != nil {
@@ -123,12 +143,7 @@ func (r *requests) take(p *wire.Response) error {
 	if len(r.active) == 1 {
 		return r.active[0].take(p)
 	}
-	all := &bodies{fn: r.give}
-	for _, a := range r.active {
-		all.set = append(all.set, a.set...)
-	}
-	all.done = make(map[imap.UID]bool)
-	return all.take(p)
+	return r.all.take(p)
 }
 
 func (r *requests) give(uid imap.UID, size int64, body io.Reader) error {

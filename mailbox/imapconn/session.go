@@ -226,18 +226,26 @@ func (s *session) finish(tag string, h handler) (*wire.Response, error) {
 		if err != nil {
 			return nil, s.broken(err)
 		}
-		if p.Kind == wire.Tagged && p.Tag == tag {
-			return p, s.answer(p)
-		}
-		if p.Kind == wire.Tagged {
-			return nil, s.broken(fmt.Errorf("%w: answer to another command", ErrProtocol))
-		}
-		if p.Kind == wire.Untagged && h != nil {
-			if err := h(p); err != nil {
-				return nil, s.handled(err)
-			}
+		if answered, err := s.heed(p, tag, h); answered || err != nil {
+			return p, err
 		}
 	}
+}
+
+// heed takes a response while the answer to a command is awaited. Answered says
+// that it is this one, with the refusal where it is one.
+func (s *session) heed(p *wire.Response, tag string, h handler) (answered bool, err error) {
+	switch {
+	case p.Kind == wire.Tagged && p.Tag == tag:
+		return true, s.answer(p)
+	case p.Kind == wire.Tagged:
+		return false, s.broken(fmt.Errorf("%w: answer to another command", ErrProtocol))
+	case p.Kind == wire.Untagged && h != nil:
+		if err := h(p); err != nil {
+			return false, s.handled(err)
+		}
+	}
+	return false, nil
 }
 
 // next reads a response and keeps a BYE for the error that will follow it.

@@ -141,3 +141,61 @@ func TestBatchBoundsWhatComes(t *testing.T) {
 		t.Errorf("Take() of a message cut short = %v", err)
 	}
 }
+
+// TestWriterReady sends while an answer is awaited, and receives it after.
+func TestWriterReady(t *testing.T) {
+	t.Parallel()
+	for name, hide := range map[string][]imap.Cap{"multi": nil, "sync": {"MULTIAPPEND", "LITERAL+"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, a := target(t, imaplab.Options{Hide: hide})
+			w := lane.NewWriter(c.Raw(), c.Caps())
+			for i := range 3 {
+				if err := w.Append(t.Context(), "INBOX", items(fmt.Sprintf("Subject: %d\r\n\r\n", i))); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Ready(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range 3 {
+				ready, err := w.Ready()
+				if err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-ready:
+				case <-time.After(10 * time.Second):
+					t.Fatal("no answer is ready")
+				}
+				got, err := w.Receive(t.Context())
+				if err != nil || got.Err != nil || len(got.UIDs) != 1 || got.UIDs[0] != imap.UID(i+1) {
+					t.Errorf("Receive() = %v, %v, want uid %d", got, err, i+1)
+				}
+			}
+			if n := len(a.Messages("INBOX")); n != 3 {
+				t.Errorf("the mailbox holds %d messages, want 3", n)
+			}
+		})
+	}
+}
+
+// TestWriterReadyAtTheEnd wakes whoever waits for an answer when the connection
+// ends.
+func TestWriterReadyAtTheEnd(t *testing.T) {
+	t.Parallel()
+	c, _ := target(t, imaplab.Options{})
+	w := lane.NewWriter(c.Raw(), c.Caps())
+	if err := w.Append(t.Context(), "INBOX", items("A: 1\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	w.Settle() // returns
+	// The answer may have come before the end.
+	if _, err := w.Receive(t.Context()); err != nil && !errors.Is(err, imapconn.ErrClosed) {
+		t.Errorf("Receive() = %v, want nil or ErrClosed", err)
+	}
+}

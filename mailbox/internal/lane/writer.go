@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
@@ -41,7 +42,8 @@ type Answer struct {
 type Writer struct {
 	raw   *imapconn.Raw
 	multi bool
-	sent  []*pending // unanswered and answered ones, oldest first
+	sent  []*pending    // unanswered and answered ones, oldest first
+	ready chan struct{} // somebody waits for an answer until it is closed
 }
 
 type pending struct {
@@ -155,6 +157,7 @@ func (w *Writer) announce(p *pending, size int64) error {
 	if err != nil || !sync {
 		return err
 	}
+	w.Settle()
 	for {
 		r, err := w.raw.Next()
 		switch {
@@ -166,6 +169,39 @@ func (w *Writer) announce(p *pending, size int64) error {
 		if w.take(r); p.answer != nil {
 			return nil
 		}
+	}
+}
+
+// Ready sends what still waits in the buffer, and returns a channel that is
+// closed when an answer comes, or none will: Receive then has something to
+// read. Some batch must be pending; Append may be called meanwhile. Whoever
+// gives the Writer up before that closes the connection and calls Settle.
+func (w *Writer) Ready() (<-chan struct{}, error) {
+	if err := w.raw.Flush(); err != nil {
+		return nil, err
+	}
+	if w.ready == nil {
+		ready := make(chan struct{})
+		w.ready = ready
+		if w.sent[0].answer != nil {
+			close(ready) // it came beside another
+			return ready, nil
+		}
+		var g errgroup.Group
+		g.Go(func() error {
+			defer close(ready)
+			w.raw.Wait()
+			return nil
+		})
+	}
+	return w.ready, nil
+}
+
+// Settle waits for what Ready has begun.
+func (w *Writer) Settle() {
+	if w.ready != nil {
+		<-w.ready
+		w.ready = nil
 	}
 }
 
@@ -182,6 +218,7 @@ func (w *Writer) Receive(ctx context.Context) (Answer, error) {
 			return Answer{}, err
 		}
 	}
+	w.Settle()
 	for w.sent[0].answer == nil {
 		r, err := w.raw.Next()
 		if err != nil {

@@ -40,6 +40,9 @@ func NewReader(r io.Reader, maxLine int) *Reader {
 // Buffered is how many octets were read from below and not yet given out.
 func (r *Reader) Buffered() int { return r.br.Buffered() }
 
+// Wait waits until something is to be read, or nothing will be.
+func (r *Reader) Wait() { _, _ = r.br.Peek(1) } // Next tells an error
+
 // Next gives the next response. What was left unread of the one before,
 // literals included, is skipped. Empty lines and leading blanks, which some
 // gateways send to show that they are alive, are passed over. An end of the
