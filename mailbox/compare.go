@@ -35,6 +35,7 @@ type half struct {
 	balance  *MailboxBalance
 	silent   int
 	runs     journal.Runs
+	vanished uidSet // was at the target, in a mailbox that was given up since
 	refusals map[imap.UID]journal.Refusal
 	repairs  map[imap.UID]journal.Repair
 	open     map[imap.UID]bool
@@ -141,6 +142,9 @@ func (c *comparison) recall(ctx context.Context, h *half, source, target uint32)
 		return err
 	}
 	if h.runs, err = page.Runs(ctx); err != nil {
+		return err
+	}
+	if h.vanished, err = vanished(ctx, page); err != nil {
 		return err
 	}
 	if h.refusals, err = page.Refusals(ctx); err != nil {

@@ -288,6 +288,7 @@ func (d *delta) end(ctx context.Context) error {
 		return err
 	}
 	d.noteDates()
+	d.noteVanished()
 	d.ended = true
 	return d.rest(ctx)
 }

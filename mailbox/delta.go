@@ -34,6 +34,7 @@ type delta struct {
 	unkept               []refusal  // refused messages that are still to be kept as files
 	runs                 journal.Runs
 	refusals             map[imap.UID]journal.Refusal
+	vanished             uidSet                      // was at the target, in a mailbox that was given up since
 	repairs              map[imap.UID]journal.Repair // sent with a change, or about to be
 	look                 imap.UID                    // UIDNEXT of the target at the last look
 	seen                 []imap.UID                  // what the look has listed
@@ -122,6 +123,9 @@ func (d *delta) read(ctx context.Context) (err error) {
 		return err
 	}
 	if d.refusals, err = d.page.Refusals(ctx); err != nil {
+		return err
+	}
+	if d.vanished, err = vanished(ctx, d.page); err != nil {
 		return err
 	}
 	d.repairs, err = d.page.Repairs(ctx)
@@ -233,9 +237,20 @@ func (d *delta) inventoried(ctx context.Context) error {
 	return d.page.Inventoried(ctx, next)
 }
 
-// todo returns what has to be sent, in the order of the source.
+// todo returns what has to be sent, in the order of the source. What was at
+// the target once is not sent again by itself.
 func (d *delta) todo() []imap.UID {
-	var todo []imap.UID
+	todo := d.unknown()
+	if d.o.RecopyMissing {
+		return todo
+	}
+	return slices.DeleteFunc(todo, d.vanished.has)
+}
+
+// unknown returns what the journal does not know to be at the target, and no
+// rule leaves out.
+func (d *delta) unknown() []imap.UID {
+	var unknown []imap.UID
 	for m := range d.list.all() {
 		if _, _, ok := d.runs.Find(m.UID); ok || d.skips(m) {
 			continue
@@ -243,9 +258,9 @@ func (d *delta) todo() []imap.UID {
 		if _, ok := d.refusals[m.UID]; ok {
 			continue
 		}
-		todo = append(todo, m.UID)
+		unknown = append(unknown, m.UID)
 	}
-	return todo
+	return unknown
 }
 
 // skips reports whether a message is left out by rule.
@@ -291,6 +306,8 @@ func (d *delta) count(ctx context.Context) error {
 			t.Refused++
 		case open[m.UID]:
 			t.Doubt++
+		case d.vanished.has(m.UID) && d.o.Additions:
+			t.Gone++
 		default:
 			t.Missing++
 		}

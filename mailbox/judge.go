@@ -83,6 +83,7 @@ func (c *comparison) absent(i int, m candidate) (state string, sign byte, n *int
 	h := c.of[i]
 	b := h.balance
 	run, target, known := h.runs.Find(m.UID)
+	known = known || h.vanished.has(m.UID)
 	_, refused := h.refusals[m.UID]
 	switch {
 	case c.run.o.skips(m.Message):

@@ -147,10 +147,11 @@ func (s *settling) claimIntents() {
 	}
 }
 
-// claimUnsent lists everything that is to be sent.
+// claimUnsent lists everything that is to be sent, or would be if it had not
+// been at the target before.
 func (s *settling) claimUnsent() {
 	s.complete = true
-	for _, uid := range s.todo() {
+	for _, uid := range s.unknown() {
 		if m, _ := s.list.find(uid); !s.pending[uid] {
 			s.claims = append(s.claims, candidate{Message: m, claim: unsent})
 		}

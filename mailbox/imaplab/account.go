@@ -144,6 +144,9 @@ func (a *Account) Rename(from, to string) error {
 	return (&session{acct: a}).Rename(from, to, nil)
 }
 
+// Delete takes a mailbox away with its messages, as a user's client does.
+func (a *Account) Delete(name string) error { return (&session{acct: a}).Delete(name) }
+
 // Subscribe puts a name on the list of subscriptions, whether there is such a
 // mailbox or not (RFC 9051, section 6.3.7).
 func (a *Account) Subscribe(name string) {

@@ -136,3 +136,28 @@ func (p *Page) Renumbered(ctx context.Context) (bool, error) {
 	}
 	return here == 0 && elsewhere > 0, nil
 }
+
+// Former returns what the pair's other pages under the same UIDVALIDITY of the
+// source say was at the target: under UIDVALIDITYs that the target has given
+// up. Their order is open, and a message may be in several.
+func (p *Page) Former(ctx context.Context) ([]Run, error) {
+	mine, other, uid := "old_validity", "new_validity", "old_uid"
+	if p.key.Reverse {
+		mine, other, uid = other, mine, "new_uid"
+	}
+	var rs []Run
+	err := p.j.rows(ctx, `SELECT `+uid+`, messages, outcome FROM copy_run
+		WHERE pair = $1 AND `+mine+` = $2 AND `+other+` <> $3 AND `+uid+` <> 0`,
+		[]any{p.pair, p.key.SourceValidity, p.key.TargetValidity}, func(scan func(...any) error) error {
+			var r Run
+			if err := scan(&r.Source, &r.Count, &r.Outcome); err != nil {
+				return fmt.Errorf("%w: %w", ErrCorrupt, err)
+			}
+			rs = append(rs, r)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("journal look: %w", err)
+	}
+	return rs, nil
+}

@@ -9,4 +9,5 @@ const (
 	RenameFollowed  Code = "MX164" // a mailbox has another name at the source than when it was copied
 	CopyTakesDays   Code = "MX165" // an account holds more than the provider takes in a day
 	ArchivedCopied  Code = "MX166" // what is archived at a Gmail is copied into a mailbox of its own
+	CopiesVanished  Code = "MX167" // a target mailbox was made anew without messages that were copied into it
 )
