@@ -157,6 +157,11 @@ func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []f
 	}
 	found = append(found, renamed...)
 	for i, p := range pairs {
+		pairs[i].exchange = theirs.Exchange
+		if c.verifies {
+			pairs[i].join(nil)
+			p = pairs[i]
+		}
 		pairs[i].sourceStatus, pairs[i].targetStatus = mine.Status[p.SourceWire], theirs.Status[p.TargetWire]
 	}
 	return pairs, found, nil

@@ -22,8 +22,9 @@ import (
 func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) error {
 	made := make(map[string]bool)
 	var makings []*imapconn.Making
-	var of []Pair
-	for _, p := range pairs {
+	var of []*Pair
+	for i := range pairs {
+		p := &pairs[i]
 		m := &imapconn.Making{
 			Name:      p.TargetWire,
 			Create:    p.Create && !made[p.Target],
@@ -42,15 +43,18 @@ func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) 
 	}
 	for i, m := range makings {
 		if refused(m.CreateErr) && imapconn.Class(m.CreateErr) != imapconn.ClassTemporary {
-			if err := c.createFromTop(ctx, t, of[i]); err == nil || !refused(err) {
+			if err := c.createFromTop(ctx, t, *of[i]); err == nil || !refused(err) {
 				m.CreateErr = err
 			}
 		}
-		if err := c.attempt(of[i], "is not created", m.CreateErr); err != nil {
+		if err := c.attempt(*of[i], "is not created", m.CreateErr); err != nil {
 			return err
 		}
-		if err := c.attempt(of[i], "is not subscribed", m.SubscribeErr); err != nil {
+		if err := c.attempt(*of[i], "is not subscribed", m.SubscribeErr); err != nil {
 			return err
+		}
+		if m.Existed {
+			of[i].join(of[:i])
 		}
 	}
 	return nil

@@ -26,6 +26,8 @@ type Pair struct {
 	Skip       string           `json:"skip,omitempty"` // why the mailbox is left out; empty when it is copied
 
 	delim                      string        // the target's, empty where its names are flat
+	alike                      string        // a target mailbox whose name differs only in case, by its wire name
+	exchange                   bool          // the target is one
 	sourceStatus, targetStatus wire.Status   // what was told along with the list
 	rest                       *journal.Rest // how the pair was left, nil when there was more to do
 	followValidity             uint32        // of the source, when it was glanced at
@@ -75,6 +77,9 @@ func Pairs(source, target []Mailbox, o PairOptions) ([]Pair, []finding.Finding) 
 	for _, m := range source {
 		if selectable(m) {
 			pairs = append(pairs, p.pair(m))
+		} else if m.Subscribed && has(m, imap.MailboxAttrNonExistent) {
+			p.note(finding.MailboxLeftOut, finding.Note, m.Name, "the mailbox is subscribed, and the source has none of that name",
+				"nothing is to be done")
 		}
 	}
 	p.archived(pairs)
@@ -127,6 +132,8 @@ func (p *pairer) pair(m Mailbox) Pair {
 	pair.TargetWire, pair.delim = wire.EncodeName(pair.Target), p.target.delim
 	if ok {
 		pair.TargetWire = box.Wire
+	} else if i := slices.IndexFunc(p.target.boxes, func(m Mailbox) bool { return selectable(m) && fold(m.Name) == fold(pair.Target) }); i >= 0 {
+		pair.alike = p.target.boxes[i].Wire
 	}
 	return pair
 }

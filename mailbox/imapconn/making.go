@@ -14,6 +14,7 @@ type Making struct {
 	Create    bool
 	Subscribe bool
 
+	Existed      bool  // it was there, or one that the server takes for the same
 	CreateErr    error // why the server does not create it; nil where it was there
 	SubscribeErr error
 }
@@ -26,7 +27,7 @@ func (t *Target) Make(ctx context.Context, makings ...*Making) error {
 	for _, m := range makings {
 		if m.Create {
 			steps = append(steps, &step{parts: []part{text("CREATE "), str(m.Name)}, done: func(_ *wire.Response, err error) error {
-				if err != nil && !exists(err) {
+				if m.Existed = err != nil && exists(err); err != nil && !m.Existed {
 					m.CreateErr = fmt.Errorf("create %s: %w", show(m.Name), err)
 				}
 				return nil
