@@ -19,7 +19,7 @@ import (
 func (d *delta) wanted(m Message, bare bool) (flags []imap.Flag, dropped []string) {
 	for _, f := range d.o.flags(m) {
 		switch {
-		case isKeyword(f) && bare, !keeps(d.target, f):
+		case isKeyword(f) && bare, !d.keeps(f):
 			if isKeyword(f) {
 				dropped = append(dropped, string(f))
 			}
@@ -32,6 +32,9 @@ func (d *delta) wanted(m Message, bare bool) (flags []imap.Flag, dropped []strin
 	}
 	return flags, dropped
 }
+
+// mdnSent is a keyword that Exchange keeps and shows to people as a category.
+const mdnSent = "$MDNSent"
 
 // flags returns the flags of a message as they are to be carried over.
 func (o Options) flags(m Message) []imap.Flag {
@@ -48,13 +51,18 @@ func keeps(s wire.Selected, f imap.Flag) bool {
 	})
 }
 
+// keeps reports whether a flag is to be stored at the target, and lasts there.
+func (d *delta) keeps(f imap.Flag) bool {
+	return keeps(d.target, f) && !(d.pair.exchange && strings.EqualFold(string(f), mdnSent))
+}
+
 // flags carries over what has changed at the source since the last run, for
 // messages that we have copied. From the switch on nothing is touched: the
 // flags at the target are the user's.
 func (d *delta) flags(ctx context.Context) error {
 	d.keywords()
-	if d.o.Additions {
-		return nil
+	if err := d.flagAgain(ctx); err != nil || d.o.Additions {
+		return err
 	}
 	if err := d.read(ctx); err != nil {
 		return err
@@ -89,6 +97,25 @@ func (d *delta) flags(ctx context.Context) error {
 	return d.page.SetFlags(ctx, text)
 }
 
+// flagAgain flags what was sent flagged once more: an Exchange shows a flag
+// that came with APPEND to IMAP alone, and not to its other clients.
+func (d *delta) flagAgain(ctx context.Context) error {
+	if !d.pair.exchange {
+		return nil
+	}
+	changes := make(map[flagChange][]imap.UID)
+	for m := range d.list.all() {
+		if _, target, ok := d.runs.Find(m.UID); ok && target != 0 && d.sentNow.has(m.UID) && slices.Contains(m.Flags, imap.FlagFlagged) {
+			c := flagChange{add: string(imap.FlagFlagged)}
+			changes[c] = append(changes[c], target)
+		}
+	}
+	n := d.res.Flags
+	err := d.store(ctx, changes)
+	d.res.Flags = n // nothing was carried over
+	return err
+}
+
 // flagChange is what happened to the flags of a message.
 type flagChange struct{ add, remove string } // flags, sorted and joined
 
@@ -119,12 +146,12 @@ func (d *delta) flagChanges(before flagBook) (changes map[flagChange][]imap.UID,
 func (d *delta) change(changes map[flagChange][]imap.UID, target imap.UID, was []string, is []imap.Flag) {
 	var add, remove []string
 	for _, f := range is {
-		if !slices.Contains(was, string(f)) && keeps(d.target, f) {
+		if !slices.Contains(was, string(f)) && d.keeps(f) {
 			add = append(add, string(f))
 		}
 	}
 	for _, f := range was {
-		if !slices.Contains(is, imap.Flag(f)) && keeps(d.target, imap.Flag(f)) {
+		if !slices.Contains(is, imap.Flag(f)) && d.keeps(imap.Flag(f)) {
 			remove = append(remove, f)
 		}
 	}
@@ -155,8 +182,9 @@ func (d *delta) compareFlags(ctx context.Context, unknown map[imap.UID]Message, 
 		is := d.o.flags(unknown[t.UID])
 		var was []string
 		for _, f := range t.Flags {
-			// Servers set keywords of their own; those are not taken away.
-			if !isKeyword(f) || slices.Contains(is, f) {
+			// Servers set keywords of their own; those are not taken away. What
+			// flagAgain should have done may be outstanding.
+			if (!isKeyword(f) || slices.Contains(is, f)) && !(d.pair.exchange && f == imap.FlagFlagged && slices.Contains(is, f)) {
 				was = append(was, string(f))
 			}
 		}
