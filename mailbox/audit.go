@@ -67,7 +67,7 @@ func (s *settling) doubles(ctx context.Context) error {
 // does not have under it any more: Gmail answers OK and then keeps one of
 // several identical ones. Their UIDs count as not known.
 func (s *settling) melted(ctx context.Context) error {
-	if len(s.there) == 0 {
+	if s.from == 0 {
 		return nil
 	}
 	gone := func(uid imap.UID) bool {
@@ -76,7 +76,7 @@ func (s *settling) melted(ctx context.Context) error {
 		}
 		_, target, _ := s.runs.Find(uid)
 		_, there := slices.BinarySearch(s.there, target)
-		return target != 0 && target >= s.there[0] && !there
+		return target != 0 && target >= s.from && !there
 	}
 	kept := s.runs.Without(gone)
 	if kept.Messages() == s.runs.Messages() {

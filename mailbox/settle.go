@@ -73,6 +73,7 @@ type settling struct {
 	pending  map[imap.UID]bool // of them, those of intents
 	complete bool              // with what is to be sent
 	there    []imap.UID        // the window as it was last listed
+	from     imap.UID          // where the window began; 0: not listed
 	free     []candidate       // what of it the journal does not know, by UID
 	found    []journal.Run     // claims that are there
 	claimed  map[imap.UID]bool
@@ -176,7 +177,7 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 			return nil, err
 		}
 	}
-	s.there, s.seen, s.seenFrom = s.seen, nil, 0
+	s.there, s.from, s.seen, s.seenFrom = s.seen, known, nil, 0
 	if n := len(s.there); s.target.UIDNext == 0 && n > 0 {
 		s.look = s.there[n-1] + 1
 	}

@@ -68,10 +68,20 @@ func newTree(boxes []Mailbox, ns imapconn.Namespaces) tree {
 func pathKey(levels []string) string { return strings.Join(levels, "\x00") }
 
 // guessPrefix finds the prefix of a server without NAMESPACE: Courier keeps
-// everything below INBOX.
+// everything below INBOX, and the bridge of Proton what is the user's own below
+// Folders.
 func (t tree) guessPrefix() string {
 	if t.delim == "" {
 		return ""
+	}
+	roots := 0
+	for _, m := range t.boxes {
+		if !selectable(m) && (m.Wire == "Folders" || m.Wire == "Labels") {
+			roots++
+		}
+	}
+	if roots == 2 {
+		return "Folders" + t.delim
 	}
 	prefix, below := inbox+t.delim, false
 	for _, m := range t.boxes {
