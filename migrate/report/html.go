@@ -18,6 +18,7 @@ var styleText string
 // program, which the first test finds.
 var layout = template.Must(template.Must(template.New("page").Funcs(template.FuncMap{
 	"when":     when,
+	"day":      day,
 	"span":     span,
 	"size":     size,
 	"number":   number,

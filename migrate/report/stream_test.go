@@ -40,6 +40,10 @@ func heard() *migrate.Reports {
 		}
 	}
 	r.Streams = []migrate.Stream{news, old, fresh, forged}
+	r.TLS = []migrate.TLSSeen{
+		{Domain: "example.org", Policy: "sts", Sessions: 1204, First: first, Last: end},
+		{Domain: "example.org", Policy: "sts", MX: "mx1.provider.example", Failure: "certificate-host-mismatch", Sessions: 4, First: first, Last: end},
+	}
 	r.Findings = []finding.Finding{{Severity: finding.Warn, Code: finding.SenderUnaligned, Subject: "203.0.113.0/24",
 		Text: "660 of 660 messages from include:spf.news.example failed DMARC alignment at their receivers", Evidence: []string{"203.0.113.0/24, signed by news.example"}, Fix: "let it sign with a key of the domain"}}
 	return r
@@ -60,6 +64,13 @@ func outsideReports(r *migrate.Reports, text string) {
 		s.Network, s.DKIMDomain, s.Because, s.Known, s.From = text, text, text, migrate.SenderClass(text), []string{text}
 		for j := range s.Days {
 			s.Days[j].Day = text
+		}
+	}
+	for i := range r.TLS {
+		l := &r.TLS[i]
+		l.Domain, l.Policy, l.MX = text, text, text
+		if l.Failure != "" {
+			l.Failure = text
 		}
 	}
 	r.Findings = []finding.Finding{{Severity: finding.Severity(text), Code: finding.Code(text), Text: text, Fix: text, Evidence: []string{text}}}
