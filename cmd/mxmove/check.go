@@ -148,6 +148,7 @@ func judgeFile(cmd *cobra.Command, m *migrate.Move, file, ip, from, helo string)
 		if env.IP, err = netip.ParseAddr(ip); err != nil {
 			return probe.Verdict{}, usagef("--ip: %v", err)
 		}
+		env.Inner = ""
 	}
 	if from != "" {
 		env.MailFrom = from

@@ -23,6 +23,11 @@ type Envelope struct {
 	IP       netip.Addr // the connecting address; zero: not known
 	Helo     string     // empty: not known
 	MailFrom string     // empty: not known; NullSender for a bounce
+
+	// Inner names the host at IP where it may be one of the receiver's own,
+	// which took the message from somebody else. A pass counts all the same,
+	// and nothing else that depends on the address.
+	Inner string
 }
 
 // EnvelopeOf reads the envelope from the header: the topmost Received that
@@ -39,7 +44,7 @@ func EnvelopeOf(msg []byte, trusted ...string) (Envelope, error) {
 		return Envelope{}, err
 	}
 	var env Envelope
-	for _, f := range m.fields {
+	for i, f := range m.fields {
 		switch {
 		case strings.EqualFold(f.name, "Return-Path") && env.MailFrom == "":
 			env.MailFrom = returnPath(unfold(f.value))
@@ -50,6 +55,7 @@ func EnvelopeOf(msg []byte, trusted ...string) (Envelope, error) {
 			}
 			if h.border() {
 				env.IP, env.Helo = h.ip, h.helo
+				env.Inner = h.inner(m.nextHop(i))
 				return env, nil
 			}
 		}
@@ -57,9 +63,20 @@ func EnvelopeOf(msg []byte, trusted ...string) (Envelope, error) {
 	return env, ErrNoEnvelope
 }
 
+// nextHop is the one below a field, empty where there is none.
+func (m message) nextHop(i int) hop {
+	for _, f := range m.fields[i+1:] {
+		if strings.EqualFold(f.name, "Received") {
+			return readHop(unfold(f.value))
+		}
+	}
+	return hop{}
+}
+
 // A hop is one Received header.
 type hop struct {
 	helo   string
+	peer   string // the name that the writer found for the address, if it says
 	ip     netip.Addr
 	writer string // the name after "by"
 	lmtp   bool   // handed to a mailbox, which nobody outside can do (RFC 2033)
@@ -67,6 +84,22 @@ type hop struct {
 
 // border reports whether the message came in from outside there.
 func (h hop) border() bool { return h.ip.IsValid() && outside(h.ip) && !h.lmtp && !h.exchange() }
+
+// inner names the peer where it may be a host of the writer's own organization
+// that relays inside: it has a name there, and the hop below was written there,
+// too. A customer of a provider that writes to another of its customers looks
+// the same, so that the header alone does not tell. Gmail's border is known.
+func (h hop) inner(below hop) string {
+	if h.writer == "" || below.writer == "" || !sameReceiver(below.writer, h.writer) || dmarc.Canonical(h.writer) == "mx.google.com" {
+		return ""
+	}
+	for _, name := range []string{h.peer, h.helo} {
+		if name != "" && sameReceiver(name, h.writer) {
+			return name
+		}
+	}
+	return ""
+}
 
 // exchangeNet is where the servers of Exchange Online talk to each other, by
 // addresses that look like anybody's. Its mail to others leaves from other
@@ -94,6 +127,7 @@ func (h hop) by(names []string) bool {
 // name: [192.0.2.1], [IPv6:2001:db8::1], or bare as Exchange writes it.
 var (
 	bracketed = regexp.MustCompile(`\[(?i:IPv6:)?([0-9A-Fa-f:.]+)\]`)
+	named     = regexp.MustCompile(`\(([A-Za-z0-9_.-]+)\s+\[`)
 	bare      = regexp.MustCompile(`\(([0-9A-Fa-f:.]+)\)`)
 	heloWord  = regexp.MustCompile(`(?i)[( ]helo[= ]([^\s()]+)`)
 	byWord    = regexp.MustCompile(`(?i)(?:^|\s)by\s+([^\s();]+)`)
@@ -131,6 +165,9 @@ func readHop(value string) hop {
 		}
 	}
 	h.helo = strings.Trim(h.helo, "[]")
+	if m := named.FindStringSubmatch(from); m != nil && !strings.EqualFold(m[1], "helo") {
+		h.peer = m[1]
+	}
 	return h
 }
 

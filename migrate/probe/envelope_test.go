@@ -67,6 +67,28 @@ func TestEnvelopeOf(t *testing.T) {
 	}
 }
 
+// TestEnvelopeNamesAnInnerHost: between hosts of one organization, the lower
+// of which took the message, nobody knows whether that was inside.
+func TestEnvelopeNamesAnInnerHost(t *testing.T) {
+	t.Parallel()
+	const below = "\nReceived: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example"
+	for _, tt := range []struct{ header, inner string }{
+		{"Received: from mx.elsewhere.example (mx.elsewhere.example [203.0.113.40]) by store.elsewhere.example" + below, "mx.elsewhere.example"},
+		{"Received: from x (mx.Elsewhere.example. [203.0.113.40]) by store.elsewhere.example" + below, "mx.Elsewhere.example."},
+		{"Received: from [203.0.113.40] (helo=mx.elsewhere.example)\n by store.elsewhere.example with esmtps" + below, "mx.elsewhere.example"},
+		{"Received: from mx.elsewhere.example (unknown [203.0.113.40]) by store.elsewhere.example", ""},
+		{"Received: from mx.elsewhere.example (unknown [203.0.113.40]) by store.elsewhere.example\nReceived: from a by out.example.org", ""},
+		{"Received: from out.example.org (out.example.org [203.0.113.40]) by store.elsewhere.example" + below, ""},
+		{"Received: from mail-sor-f41.google.com (mail-sor-f41.google.com. [209.85.220.41]) by mx.google.com\nReceived: by mail-sor-f41.google.com with SMTP", ""},
+		{"Received: from (mx.elsewhere.example [203.0.113.40])" + below, ""},
+	} {
+		env, _ := probe.EnvelopeOf([]byte(tt.header + "\nFrom: a@example.org\n\nx\n"))
+		if env.Inner != tt.inner {
+			t.Errorf("EnvelopeOf(%q) names %q, want %q", tt.header, env.Inner, tt.inner)
+		}
+	}
+}
+
 func FuzzEnvelopeOf(f *testing.F) {
 	for _, seed := range []string{
 		"Return-Path: <a@b>\r\nReceived: from x (y [1.2.3.4]) by z; date\r\n\r\n",

@@ -22,6 +22,8 @@ func (j *judge) envelope(ctx context.Context) SPF {
 		s.Text = "MAIL FROM is not known"
 	case s.IP == "":
 		s.Text = "the connecting address is not known"
+	case j.env.Inner != "" && j.env.MailFrom == NullSender:
+		s.Domain, s.Text = "", j.env.unsure() // HELO is that of the inner host
 	case s.Domain == "":
 		s.Result, s.Text = "none", "the envelope names no domain" // RFC 7208, section 4.3
 	default:
@@ -42,9 +44,17 @@ func (j *judge) checkHost(ctx context.Context, s *SPF) {
 		result, err = spf.PermError, reading.broken
 	}
 	s.Result = string(result)
-	if result != spf.Pass && err != nil {
+	switch {
+	case j.env.Inner != "" && (result == spf.Fail || result == spf.SoftFail || result == spf.Neutral):
+		s.Result, s.Text = notMeasured, j.env.unsure()
+	case result != spf.Pass && err != nil:
 		s.Text = errorText(err)
 	}
+}
+
+// unsure says why the connecting address proves nothing.
+func (e Envelope) unsure() string {
+	return printable(e.Inner, 64) + " may be a host of the receiver's own, and the header does not tell who came to it"
 }
 
 // strictly holds the records that an evaluation reads to the grammar. A syntax
