@@ -94,14 +94,42 @@ func TestSeek(t *testing.T) {
 			clock := &stepping{now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), wait: func(n int) { tt.at(t, n, target, old) }}
 			tt.at(t, 0, target, old)
 			r := &run{Move: &Move{o: Options{Clock: clock}}}
-			in := Inbound{Time: clock.now, MX: "mx.example.net", Result: probe.NotMeasured}
-			if _, err := r.seek(t.Context(), token, theirs, ours, &in); err != nil {
+			in := InboundAt{MX: "mx.example.net", Result: probe.NotMeasured, token: token}
+			if _, err := r.seek(t.Context(), clock.now, theirs, ours, &in); err != nil {
 				t.Fatal(err)
 			}
 			if in.Result != tt.result || in.Target != tt.target || in.Old != tt.old || !strings.Contains(strings.Join(in.Reasons, "\n"), tt.reason) {
 				t.Errorf("seek = %+v", in)
 			}
 		})
+	}
+}
+
+func TestInboundSum(t *testing.T) {
+	t.Parallel()
+	const pass, fail, open = probe.Pass, probe.Fail, probe.NotMeasured
+	at := func(mx string, taken bool, result probe.Outcome) InboundAt {
+		return InboundAt{MX: mx, Taken: taken, Result: result, Reasons: []string{mx}}
+	}
+	for _, tt := range []struct {
+		name   string
+		at     []InboundAt
+		result probe.Outcome
+		mx     string
+	}{
+		{"none", nil, open, ""},
+		{"nobody took it", []InboundAt{at("a", false, open), at("b", false, open)}, open, ""},
+		{"one", []InboundAt{at("a", true, pass)}, pass, "a"},
+		{"the second took it", []InboundAt{at("a", false, open), at("b", true, pass)}, pass, "b"},
+		{"the second leads to the old server", []InboundAt{at("a", true, pass), at("b", true, fail)}, fail, "a"},
+		{"the first leads to the old server", []InboundAt{at("a", true, fail), at("b", true, pass)}, fail, "a"},
+		{"the second's was not found", []InboundAt{at("a", true, pass), at("b", true, open)}, open, "a"},
+		{"not found, and at the old server", []InboundAt{at("a", true, open), at("b", true, fail), at("c", true, pass)}, fail, "a"},
+	} {
+		in := Inbound{Result: open, Exchangers: tt.at}
+		if in.sum(); in.Result != tt.result || in.MX != tt.mx || len(in.Reasons) != len(tt.at) {
+			t.Errorf("%s: sum = %s at %q with %q, want %s at %q", tt.name, in.Result, in.MX, in.Reasons, tt.result, tt.mx)
+		}
 	}
 }
 

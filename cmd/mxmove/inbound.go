@@ -15,11 +15,11 @@ func newCheckInbound(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inbound",
 		Short: "Send a message from outside, and see where it arrives",
-		Long: `check inbound hands one small message to the domain's mail exchangers, as a
-stranger does, and looks for it on both servers: it has to be at the target, and
-not at the old server. The message stays in the account's mailbox. Many networks
-let nothing out to port 25, and exchangers are strict with strangers; that is
-then not measured, and says nothing about others' mail.
+		Long: `check inbound hands a small message to each of the domain's mail exchangers, as
+a stranger does, and looks for it on both servers: it has to be at the target,
+and not at the old server. The messages stay in the account's mailbox. Many
+networks let nothing out to port 25, and exchangers are strict with strangers;
+that is then not measured, and says nothing about others' mail.
 
 Exit: 0 pass, 3 anything else, with the reasons.`,
 		Example: "  mxmove check inbound\n  mxmove check inbound --account info@example.org --json",
@@ -45,11 +45,20 @@ Exit: 0 pass, 3 anything else, with the reasons.`,
 
 func (a *app) printInbound(in migrate.Inbound) error {
 	w := a.term.out
-	for _, line := range []struct{ name, text string }{
-		{"inbound", string(in.Result)}, {"to", in.Address}, {"mx", cmp.Or(in.MX, "none took it")},
-		{"target", cmp.Or(in.Target, "not found")}, {"old", cmp.Or(in.Old, "not found")},
-	} {
-		fmt.Fprintf(w, "%-8s%s\n", line.name, clean(line.text))
+	type line struct{ name, text string }
+	lines := []line{{"inbound", string(in.Result)}, {"to", in.Address}}
+	for _, at := range in.Exchangers {
+		if !at.Taken {
+			lines = append(lines, line{"mx", at.MX + " did not take it"})
+			continue
+		}
+		lines = append(lines, line{"mx", at.MX}, line{"target", cmp.Or(at.Target, "not found")}, line{"old", cmp.Or(at.Old, "not found")})
+	}
+	if len(in.Exchangers) == 0 {
+		lines = append(lines, line{"mx", "none"})
+	}
+	for _, l := range lines {
+		fmt.Fprintf(w, "%-8s%s\n", l.name, clean(l.text))
 	}
 	for _, reason := range in.Reasons {
 		fmt.Fprintf(w, "%-8s- %s\n", "", clean(reason))

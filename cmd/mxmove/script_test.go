@@ -100,17 +100,18 @@ func world(ts *testscript.TestScript) **lab.Domain {
 	return ts.Value("worlds").(**lab.Domain)
 }
 
-// editZone changes the zone behind the program's back: dns NAME TTL TYPE DATA.
+// editZone changes the zone behind the program's back: dns NAME TTL TYPE
+// DATA...
 func editZone(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 4 {
-		ts.Fatalf("usage: dns NAME TTL TYPE DATA")
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: dns NAME TTL TYPE DATA...")
 	}
 	typ, err := zone.ParseType(args[2])
 	ts.Check(err)
 	var ttl uint32
 	_, err = fmt.Sscan(args[1], &ttl)
 	ts.Check(err)
-	ts.Check((*world(ts)).DNS.Set(zone.RRset{Name: args[0], Type: typ, TTL: ttl, Data: []string{args[3]}}))
+	ts.Check((*world(ts)).DNS.Set(zone.RRset{Name: args[0], Type: typ, TTL: ttl, Data: args[3:]}))
 }
 
 // served wants the lab's primary to serve an RRset: served NAME TYPE DATA...
