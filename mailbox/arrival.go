@@ -32,7 +32,7 @@ func (f *follower) arrive(ctx context.Context, p *Pair, fresh []imap.UID, intent
 	}
 	told, err := list(ctx, f.ends.source, wire.SetOf(fresh...), true)
 	for _, m := range told {
-		c := candidate{Message: m, claim: unsent}
+		c := candidateOf(m, unsent)
 		if open[m.UID] {
 			c.claim = doubted
 		}
@@ -45,36 +45,36 @@ func (f *follower) arrive(ctx context.Context, p *Pair, fresh []imap.UID, intent
 // that another copy follows, or that may be at the target already, have none.
 func (f *follower) meet(ctx context.Context, g *gap, copies []candidate) ([]match, error) {
 	var fresh []candidate
-	var place []int // in arrivals
+	var places []int // in arrivals
 	for i, a := range f.arrivals {
 		if a.claim == unsent {
-			fresh, place = append(fresh, a), append(place, i)
+			fresh, places = append(fresh, a), append(places, i)
 		}
 	}
 	alone, open := matchHeaders(fresh, copies)
 	pairs, likely := f.fidelity.trust(alone, fresh, copies, false)
 	open = append(open, likely...)
 	if len(open) > 0 {
-		if err := f.texts(ctx, g, open, fresh, place, copies); err != nil {
+		if err := f.texts(ctx, g, open, fresh, places, copies); err != nil {
 			return nil, err
 		}
 	}
 	pairs = append(pairs, f.fidelity.decide(open, fresh, copies)...)
 	for i := range pairs {
-		pairs[i].source = place[pairs[i].source]
+		pairs[i].source = place(places[pairs[i].source])
 	}
 	return pairs, nil
 }
 
 // texts reads the texts of the messages of groups: arrivals in their source
 // mailboxes, copies in the target mailbox of the gap.
-func (f *follower) texts(ctx context.Context, g *gap, open []group, fresh []candidate, place []int, copies []candidate) error {
-	of := make(map[*Pair][]int)
-	var theirs []int
+func (f *follower) texts(ctx context.Context, g *gap, open []group, fresh []candidate, places []int, copies []candidate) error {
+	of := make(map[*Pair][]place)
+	var theirs []place
 	for _, g := range open {
 		theirs = append(theirs, g.target...)
 		for _, i := range g.source {
-			of[f.at[place[i]]] = append(of[f.at[place[i]]], i)
+			of[f.at[places[i]]] = append(of[f.at[places[i]]], i)
 		}
 	}
 	for p, some := range of {

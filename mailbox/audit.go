@@ -46,7 +46,7 @@ func (s *settling) doubles(ctx context.Context) error {
 	}
 	for _, m := range doubts {
 		i := slices.IndexFunc(over, func(c candidate) bool {
-			return c.Header == m.Header && (c.Size == m.Size || c.InternalDate.Equal(m.Date))
+			return c.Header == m.Header && (c.Size == m.Size || c.meets(candidateOf(Message{InternalDate: m.Date}, doubted)))
 		})
 		if i < 0 {
 			continue
@@ -55,7 +55,7 @@ func (s *settling) doubles(ctx context.Context) error {
 		s.note(finding.Finding{
 			Severity: finding.Warn, Code: finding.MessageDoubled, Subject: s.account.Name + " " + s.pair.Target,
 			Text:     "a message that was sent again after its connection had been lost is at the target twice",
-			Evidence: []string{over[i].InternalDate.UTC().Format("2006-01-02 15:04:05 UTC")},
+			Evidence: []string{over[i].date().UTC().Format("2006-01-02 15:04:05 UTC")},
 			Fix:      "the owner may delete one of the two; nothing else is to be done",
 		})
 		over = slices.Delete(over, i, i+1)

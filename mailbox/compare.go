@@ -20,18 +20,18 @@ type comparison struct {
 	*verifier
 	eyes    *eyes
 	sides   []*half
-	source  []candidate
-	of      []*half // of each source candidate
+	source  []candidate // of one half after the other
 	target  []candidate
-	partner map[int]int // target place by source place
-	hashes  map[int]verdict
+	partner []place // at the target, by the place at the source; alone: none
+	hashes  map[place]verdict
 
-	sourceTitles, targetTitles map[int]Title // of what is not simply on both sides, where somebody listens
+	sourceTitles, targetTitles map[place]Title // of what is not simply on both sides, where somebody listens
 }
 
 // A half is one source mailbox of a comparison.
 type half struct {
 	pair     Pair
+	end      place // of its messages in the list
 	balance  *MailboxBalance
 	silent   int
 	runs     journal.Runs
@@ -42,11 +42,24 @@ type half struct {
 	next     imap.UID // of the last inventory; 0: none
 }
 
+// alone is the partner of a message that has none.
+const alone place = -1
+
+// of returns the half that a source message is in.
+func (c *comparison) of(i place) *half {
+	for _, h := range c.sides {
+		if i < h.end {
+			return h
+		}
+	}
+	panic("mailbox: no half holds the message")
+}
+
 // compare fills in the balances of some pairs with one target. An error means
 // that the target could not be read, or that a connection was lost; a source
 // mailbox that cannot be opened costs itself only.
 func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []int) error {
-	c := &comparison{verifier: v, eyes: e, partner: make(map[int]int), hashes: make(map[int]verdict)}
+	c := &comparison{verifier: v, eyes: e, hashes: make(map[place]verdict)}
 	var validity uint32
 	first := pairs[places[0]]
 	if first.Skip == "" && !first.Create {
@@ -55,12 +68,8 @@ func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []
 			return err
 		}
 		validity = sel.UIDValidity
-		there, err := everything(ctx, e.target, sel)
-		if err != nil {
+		if c.target, _, err = everything(ctx, e.target, sel, uidSet{}); err != nil {
 			return err
-		}
-		for _, m := range there {
-			c.target = append(c.target, candidate{Message: m})
 		}
 	}
 	for _, i := range places {
@@ -81,14 +90,6 @@ func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []
 	return nil
 }
 
-// everything lists a mailbox that was opened, with the headers.
-func everything(ctx context.Context, f fetcher, sel wire.Selected) ([]Message, error) {
-	if sel.Exists == 0 {
-		return nil, nil
-	}
-	return list(ctx, f, wire.From(1), true)
-}
-
 // read lists a source mailbox and takes what the journal says of it.
 func (c *comparison) read(ctx context.Context, p Pair, b *MailboxBalance, validity uint32) error {
 	*b = MailboxBalance{Source: p.Source, Target: p.Target, Skip: p.Skip}
@@ -107,25 +108,25 @@ func (c *comparison) read(ctx context.Context, p Pair, b *MailboxBalance, validi
 	if err != nil {
 		return err
 	}
-	there, err := everything(ctx, c.eyes.source, sel)
-	if err != nil {
-		return err
-	}
-	h := &half{pair: p, balance: b, silent: max(0, int(sel.Exists)-len(there))}
 	apart, err := p.apart(ctx, c.eyes.source)
 	if err != nil {
 		return err
 	}
-	there = slices.DeleteFunc(there, func(m Message) bool { return apart.has(m.UID) })
+	there, told, err := everything(ctx, c.eyes.source, sel, apart)
+	if err != nil {
+		return err
+	}
+	h := &half{pair: p, balance: b, silent: max(0, int(sel.Exists)-told)}
 	b.Skipped = max(0, int(sel.Exists)-len(there)-h.silent)
 	if err := c.recall(ctx, h, sel.UIDValidity, validity); err != nil {
 		return err
 	}
-	c.sides = append(c.sides, h)
-	for _, m := range there {
-		c.source = append(c.source, candidate{Message: m, claim: unsent})
-		c.of = append(c.of, h)
+	if c.sides = append(c.sides, h); len(c.source) == 0 {
+		c.source = there
+	} else {
+		c.source = append(c.source, there...)
 	}
+	h.end = place(len(c.source))
 	return nil
 }
 
@@ -171,10 +172,10 @@ func (c *comparison) recall(ctx context.Context, h *half, source, target uint32)
 
 // match pairs the messages of both sides.
 func (c *comparison) match(ctx context.Context) error {
-	alone, open := matchHeaders(c.source, c.target)
-	pairs, likely := c.fidelity.trust(alone, c.source, c.target, true)
+	single, open := matchHeaders(c.source, c.target)
+	pairs, likely := c.fidelity.trust(single, c.source, c.target, true)
 	open = append(open, likely...)
-	var mine, theirs []int
+	var mine, theirs []place
 	for _, g := range open {
 		mine, theirs = append(mine, g.source...), append(theirs, g.target...)
 	}
@@ -184,6 +185,7 @@ func (c *comparison) match(ctx context.Context) error {
 	if err := readTexts(ctx, c.eyes.target, c.target, theirs); err != nil {
 		return err
 	}
+	c.partner = slices.Repeat([]place{alone}, len(c.source))
 	for _, p := range append(pairs, c.fidelity.decide(open, c.source, c.target)...) {
 		c.partner[p.source] = p.target
 	}
@@ -191,18 +193,18 @@ func (c *comparison) match(ctx context.Context) error {
 }
 
 // sourceTexts reads texts of source messages, mailbox by mailbox.
-func (c *comparison) sourceTexts(ctx context.Context, places []int) error {
-	return c.bySide(ctx, places, func(some []int) error {
+func (c *comparison) sourceTexts(ctx context.Context, places []place) error {
+	return c.bySide(ctx, places, func(some []place) error {
 		return readTexts(ctx, c.eyes.source, c.source, some)
 	})
 }
 
 // bySide calls fn for the places of each source mailbox, while that is open.
-func (c *comparison) bySide(ctx context.Context, places []int, fn func([]int) error) error {
+func (c *comparison) bySide(ctx context.Context, places []place, fn func([]place) error) error {
 	for _, h := range c.sides {
-		var some []int
+		var some []place
 		for _, i := range places {
-			if c.of[i] == h {
+			if c.of(i) == h {
 				some = append(some, i)
 			}
 		}
@@ -232,35 +234,55 @@ const (
 // hash compares the content of a share of the messages that were found. The
 // share is chosen by UID, so that it is the same at the next run.
 func (c *comparison) hash(ctx context.Context) error {
-	var mine, theirs []int
+	var mine []place
 	for s, t := range c.partner {
-		if int(uint32(c.source[s].UID)*2654435761>>16)%100 < c.o.Hash {
-			mine, theirs = append(mine, s), append(theirs, t)
+		if t != alone && int(uint32(c.source[s].UID)*2654435761>>16)%100 < c.o.Hash {
+			mine = append(mine, place(s))
 		}
 	}
-	if len(mine) == 0 {
-		return nil
+	for some := range slices.Chunk(mine, hashedAtOnce) {
+		if err := c.hashSome(ctx, some); err != nil {
+			return err
+		}
 	}
-	err := c.bySide(ctx, mine, func(some []int) error { return readWhole(ctx, c.eyes.source, c.source, some) })
+	return nil
+}
+
+// hashedAtOnce is of how many messages the contents are remembered.
+const hashedAtOnce = 10_000
+
+func (c *comparison) hashSome(ctx context.Context, mine []place) error {
+	theirs := make([]place, len(mine))
+	for n, s := range mine {
+		theirs[n] = c.partner[s]
+		defer func(s, t *content) { // what the match has read stays, and no more
+			c.source[mine[n]].read, c.target[theirs[n]].read = s, t
+		}(c.source[s].read, c.target[theirs[n]].read)
+	}
+	err := c.bySide(ctx, mine, func(some []place) error { return readWhole(ctx, c.eyes.source, c.source, some) })
 	if err != nil {
 		return err
 	}
 	if err := readWhole(ctx, c.eyes.target, c.target, theirs); err != nil {
 		return err
 	}
-	var changed []int
+	var changed []place
 	for n, s := range mine {
-		if c.hashes[s] = c.content(s, theirs[n]); c.hashes[s] == different && c.source[s].Size < streamed {
+		v := c.content(s, theirs[n])
+		if v == different && c.source[s].Size < streamed {
 			changed = append(changed, s)
 		}
+		if v != equal {
+			c.hashes[s] = v
+		}
 	}
-	return c.bySide(ctx, changed, func(some []int) error { return c.mended(ctx, some) })
+	return c.bySide(ctx, changed, func(some []place) error { return c.mended(ctx, some) })
 }
 
 // mended looks whether what differs is the source's message with a repair, as
 // strict servers want it.
-func (c *comparison) mended(ctx context.Context, places []int) error {
-	at := make(map[imap.UID]int, len(places))
+func (c *comparison) mended(ctx context.Context, places []place) error {
+	at := make(map[imap.UID]place, len(places))
 	var of []imap.UID
 	for _, i := range places {
 		at[c.source[i].UID] = i
@@ -275,7 +297,7 @@ func (c *comparison) mended(ctx context.Context, places []int) error {
 		if _, err := io.ReadFull(body, octets); err != nil {
 			return err
 		}
-		there := c.target[c.partner[i]].Body
+		there := c.target[c.partner[i]].read.whole
 		if _, ok := repair.Between(octets, func(m []byte) bool { return wholeDigest(m) == there }); ok {
 			c.hashes[i] = mended
 		}
@@ -292,21 +314,21 @@ func wholeDigest(m []byte) wire.Digest {
 // content judges the content of a pair. What we have sent must be equal octet
 // for octet, with line ends in one form; what came to the target by another
 // way has other lines in its header.
-func (c *comparison) content(s, t int) verdict {
-	a, b := c.source[s], c.target[t]
-	run, _, ours := c.of[s].runs.Find(a.UID)
+func (c *comparison) content(s, t place) verdict {
+	a, b := c.source[s].read, c.target[t].read
+	run, _, ours := c.of(s).runs.Find(c.source[s].UID)
 	switch {
-	case a.Body.IsZero() || b.Body.IsZero():
+	case a == nil || b == nil || a.whole.IsZero() || b.whole.IsZero():
 		return unreadable
-	case a.Body == b.Body, a.text == b.text && !(ours && run.Outcome == journal.Copied):
+	case a.whole == b.whole, a.text == b.text && !(ours && run.Outcome == journal.Copied):
 		return equal
 	}
 	return different
 }
 
 // readWhole fills in the digests of whole messages.
-func readWhole(ctx context.Context, f fetcher, cs []candidate, places []int) error {
-	at := make(map[imap.UID]int, len(places))
+func readWhole(ctx context.Context, f fetcher, cs []candidate, places []place) error {
+	at := make(map[imap.UID]place, len(places))
 	var of []imap.UID
 	for _, i := range places {
 		at[cs[i].UID] = i
@@ -315,7 +337,7 @@ func readWhole(ctx context.Context, f fetcher, cs []candidate, places []int) err
 	return f.Bodies(ctx, of, func(uid imap.UID, _ int64, body io.Reader) error {
 		text, whole, err := digests(body)
 		if i, ok := at[uid]; ok && err == nil {
-			cs[i].text, cs[i].Body = text, whole
+			cs[i].read = &content{text, whole}
 		}
 		return err
 	})

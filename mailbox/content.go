@@ -17,8 +17,8 @@ type bodyFunc = func(uid imap.UID, size int64, body io.Reader) error
 
 // readTexts fills in the text digests of some candidates. What the server
 // leaves out stays unread.
-func readTexts(ctx context.Context, f fetcher, cs []candidate, places []int) error {
-	at := make(map[imap.UID]int, len(places))
+func readTexts(ctx context.Context, f fetcher, cs []candidate, places []place) error {
+	at := make(map[imap.UID]place, len(places))
 	var of []imap.UID
 	for _, i := range places {
 		at[cs[i].UID] = i
@@ -30,7 +30,7 @@ func readTexts(ctx context.Context, f fetcher, cs []candidate, places []int) err
 	return f.Bodies(ctx, of, func(uid imap.UID, _ int64, body io.Reader) error {
 		text, _, err := digests(body)
 		if i, ok := at[uid]; ok && err == nil {
-			cs[i].text = text
+			cs[i].read = &content{text: text}
 		}
 		return err
 	})

@@ -50,17 +50,24 @@ func (f *fidelity) trust(alone []match, source, target []candidate, evidence boo
 	}
 	octets := func(m match) int64 { return max(source[m.source].Size, target[m.target].Size) }
 	shown := func(m match) bool { return evident(source[m.source], target[m.target]) }
-	order := slices.Clone(alone)
+	var order []match
+	for _, m := range alone {
+		if evidence && shown(m) {
+			sure = append(sure, m)
+		} else {
+			order = append(order, m)
+		}
+	}
 	slices.SortStableFunc(order, func(a, b match) int {
 		return cmp.Or(compareBool(shown(a), shown(b)), cmp.Compare(octets(a), octets(b)))
 	})
 	budget := int64(confirmOctets)
 	for _, m := range order {
-		if budget -= octets(m); budget < 0 || evidence && shown(m) {
+		if budget -= octets(m); budget < 0 {
 			sure = append(sure, m)
 			continue
 		}
-		open = append(open, group{[]int{m.source}, []int{m.target}})
+		open = append(open, group{[]place{m.source}, []place{m.target}})
 	}
 	return sure, open
 }
@@ -79,8 +86,8 @@ func (f *fidelity) decide(open []group, source, target []candidate) []match {
 		switch s, t := source[m.source], target[m.target]; {
 		case sameText(s, t):
 			f.kept++
-		case len(found) > 0 || s.Size == t.Size && !s.text.IsZero() && !t.text.IsZero():
-		case s.text.IsZero() || t.text.IsZero():
+		case len(found) > 0 || s.Size == t.Size && s.read != nil && t.read != nil:
+		case s.read == nil || t.read == nil:
 			pairs = append(pairs, m) // nothing says otherwise
 		default:
 			f.altered++

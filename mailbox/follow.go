@@ -228,16 +228,16 @@ func (f *follower) moves(ctx context.Context, g *gap, copies []candidate) (map[*
 		return nil, err
 	}
 	moves := make(map[*Pair][]move)
-	matched := make(map[int]bool)
+	matched := make(map[place]bool)
 	for _, m := range pairs {
 		matched[m.target] = true
 		a := &f.arrivals[m.source]
 		a.claim = doubted
-		moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, a.Message})
+		moves[f.at[m.source]] = append(moves[f.at[m.source]], move{copies[m.target].UID, a.message()})
 	}
 	for i, c := range copies {
 		like := slices.ContainsFunc(f.arrivals, func(a candidate) bool { return a.Header == c.Header })
-		if !matched[i] && !like && f.trash != nil {
+		if !matched[place(i)] && !like && f.trash != nil {
 			moves[f.trash] = append(moves[f.trash], move{c.UID, Message{}})
 		}
 	}
@@ -273,7 +273,7 @@ func (f *follower) untouched(ctx context.Context, g *gap) ([]candidate, error) {
 	var copies []candidate
 	for _, m := range told {
 		if flags, noted := book.flags(source[m.UID]); noted && sameFlags(sel, flags, m.Flags) {
-			copies = append(copies, candidate{Message: m})
+			copies = append(copies, candidateOf(m, unsent))
 		}
 	}
 	return copies, nil

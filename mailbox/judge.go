@@ -4,13 +4,12 @@ import "github.com/mxmove/mxmove/mailbox/journal"
 
 // judge counts every message in exactly one state.
 func (c *comparison) judge() {
-	taken := make(map[int]bool, len(c.partner))
-	for i, m := range c.source {
-		t, found := c.partner[i]
-		if found {
+	taken := make([]bool, len(c.target))
+	for i, t := range c.partner {
+		if t != alone {
 			taken[t] = true
 		}
-		c.count(i, m, found)
+		c.count(place(i), t != alone)
 	}
 	for _, h := range c.sides {
 		b := h.balance
@@ -24,36 +23,36 @@ func (c *comparison) judge() {
 	for t, m := range c.target {
 		if !taken[t] {
 			first.balance.Extra++
-			c.mark(first.pair.Target, '-', "extra", m.Message, c.targetTitles[t])
+			c.mark(first.pair.Target, '-', "extra", m, c.targetTitles[place(t)])
 		}
 	}
 }
 
 // count puts one message into its state.
-func (c *comparison) count(i int, m candidate, found bool) {
-	h := c.of[i]
+func (c *comparison) count(i place, found bool) {
+	h, m := c.of(i), c.source[i]
 	b := h.balance
 	if !found {
 		state, sign, n := c.absent(i, m)
 		*n++
-		c.mark(h.pair.Source, sign, state, m.Message, c.sourceTitles[i])
+		c.mark(h.pair.Source, sign, state, m, c.sourceTitles[i])
 		return
 	}
 	switch c.hashes[i] {
 	case unreadable:
 		b.Doubt++
-		c.mark(h.pair.Source, '?', "doubt", m.Message, c.sourceTitles[i])
+		c.mark(h.pair.Source, '?', "doubt", m, c.sourceTitles[i])
 		return
 	case different:
 		b.Differs++
-		c.mark(h.pair.Source, '!', "differs", m.Message, c.sourceTitles[i])
+		c.mark(h.pair.Source, '!', "differs", m, c.sourceTitles[i])
 	default:
 		state := c.reason(h, m)
 		if c.repaired(i, m) {
 			b.Repaired++
 			state = "repaired"
 		}
-		c.mark(h.pair.Source, '=', state, m.Message, c.sourceTitles[i])
+		c.mark(h.pair.Source, '=', state, m, c.sourceTitles[i])
 	}
 	if c.reason(h, m) == string(journal.Copied) {
 		b.Copied++
@@ -64,8 +63,8 @@ func (c *comparison) count(i int, m candidate, found bool) {
 
 // repaired reports whether a message is at the target with a repair: its
 // content says so, or it was sent that way.
-func (c *comparison) repaired(i int, m candidate) bool {
-	h := c.of[i]
+func (c *comparison) repaired(i place, m candidate) bool {
+	h := c.of(i)
 	_, noted := h.repairs[m.UID]
 	return c.hashes[i] == mended || noted && c.reason(h, m) == string(journal.Copied)
 }
@@ -79,14 +78,14 @@ func (c *comparison) reason(h *half, m candidate) string {
 }
 
 // absent says why a message is not at the target, and where it counts.
-func (c *comparison) absent(i int, m candidate) (state string, sign byte, n *int) {
-	h := c.of[i]
+func (c *comparison) absent(i place, m candidate) (state string, sign byte, n *int) {
+	h := c.of(i)
 	b := h.balance
 	run, target, known := h.runs.Find(m.UID)
 	known = known || h.vanished.has(m.UID)
 	_, refused := h.refusals[m.UID]
 	switch {
-	case c.run.o.skips(m.Message):
+	case c.run.o.Deleted == DeletedSkip && m.traits&isDeleted != 0:
 		return "skipped", '+', &b.Skipped
 	case known && run.Outcome == journal.Copied && target == 0 && c.twin(m):
 		return "merged", '=', &b.Merged

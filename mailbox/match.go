@@ -1,36 +1,21 @@
 package mailbox
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
-
-	"github.com/mxmove/mxmove/mailbox/internal/wire"
-)
-
-// A candidate is a message that may be the same as one on the other side.
-type candidate struct {
-	Message
-	text  wire.Digest // of what stands behind the header; zero: not read
-	claim claim
-}
-
-// A claim says how sure a source message is to be found at the target. The
-// surer ones choose first.
-type claim int
-
-const (
-	stored  claim = iota // the target said OK without naming the UID
-	doubted claim = iota // it was on its way when the connection was lost
-	unsent  claim = iota // never sent by us
 )
 
 // A match is a source and a target message that are the same, by their places
 // in the lists.
-type match struct{ source, target int }
+type match struct{ source, target place }
+
+// A place is that of a message in a list.
+type place int32
 
 // A group holds messages with equal headers on both sides, which only their
 // text can tell apart.
-type group struct{ source, target []int }
+type group struct{ source, target []place }
 
 // matchHeaders finds the messages that are on both sides by their headers.
 // Those that have something more in common, and are the only ones with their
@@ -41,34 +26,49 @@ type group struct{ source, target []int }
 // Size and date are never a reason to refuse a match by themselves: servers
 // count line ends in two ways and round dates.
 func matchHeaders(source, target []candidate) (alone []match, open []group) {
-	groups := make(map[wire.Digest]*group)
-	for i, c := range target {
-		g := groups[c.Header]
-		if g == nil {
-			g = new(group)
-			groups[c.Header] = g
+	mine, theirs := byHeader(source), byHeader(target)
+	for len(mine) > 0 && len(theirs) > 0 {
+		s, t := source[mine[0]].Header, target[theirs[0]].Header
+		switch order := bytes.Compare(s[:], t[:]); {
+		case order < 0:
+			mine = mine[alike(source, mine):]
+		case order > 0:
+			theirs = theirs[alike(target, theirs):]
+		default:
+			g := group{mine[:alike(source, mine)], theirs[:alike(target, theirs)]}
+			mine, theirs = mine[len(g.source):], theirs[len(g.target):]
+			if m, ok := g.alone(); ok && likely(source[m.source], target[m.target]) {
+				alone = append(alone, m)
+				continue
+			}
+			open = append(open, group{slices.Clone(g.source), slices.Clone(g.target)})
 		}
-		g.target = append(g.target, i)
 	}
-	var order []*group
-	for i, c := range source {
-		g := groups[c.Header]
-		if g == nil {
-			continue
-		}
-		if len(g.source) == 0 {
-			order = append(order, g)
-		}
-		g.source = append(g.source, i)
-	}
-	for _, g := range order {
-		if m, ok := g.alone(); ok && likely(source[m.source], target[m.target]) {
-			alone = append(alone, m)
-			continue
-		}
-		open = append(open, *g)
-	}
+	slices.SortFunc(alone, func(a, b match) int { return cmp.Compare(a.source, b.source) })
+	slices.SortFunc(open, func(a, b group) int { return cmp.Compare(a.source[0], b.source[0]) })
 	return alone, open
+}
+
+// byHeader gives the places of messages in the order of their headers, and of
+// their own among equal ones: a million of them take less room than in a map.
+func byHeader(cs []candidate) []place {
+	places := make([]place, len(cs))
+	for i := range places {
+		places[i] = place(i)
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		return cmp.Or(bytes.Compare(cs[a].Header[:], cs[b].Header[:]), cmp.Compare(a, b))
+	})
+	return places
+}
+
+// alike counts the places at the beginning that have the same header.
+func alike(cs []candidate, places []place) int {
+	n := 1
+	for n < len(places) && cs[places[n]].Header == cs[places[0]].Header {
+		n++
+	}
+	return n
 }
 
 // alone returns the messages of a group that has one on each side.
@@ -84,13 +84,13 @@ func (g group) alone() (match, bool) {
 // Message-ID nothing is enough: reports and drafts come with equal headers,
 // sizes and dates over different texts.
 func likely(s, t candidate) bool {
-	return s.Named && t.Named && !s.Header.IsZero() && (s.Size == t.Size || s.InternalDate.Equal(t.InternalDate))
+	return s.named() && t.named() && !s.Header.IsZero() && (s.Size == t.Size || s.meets(t))
 }
 
 // evident reports whether likely messages have all in common that can be told
 // without their text.
 func evident(s, t candidate) bool {
-	return likely(s, t) && s.Size == t.Size && s.InternalDate.Equal(t.InternalDate)
+	return likely(s, t) && s.Size == t.Size && s.meets(t)
 }
 
 // matchTexts pairs the messages of a group that have the same text. Among
@@ -102,11 +102,11 @@ func matchTexts(g group, source, target []candidate) []match {
 	var pairs []match
 	left, free := slices.Clone(g.source), slices.Clone(g.target)
 	take := func(c claim, rule func(s, t candidate) bool) {
-		left = slices.DeleteFunc(left, func(i int) bool {
+		left = slices.DeleteFunc(left, func(i place) bool {
 			if source[i].claim != c {
 				return false
 			}
-			j := slices.IndexFunc(free, func(j int) bool { return rule(source[i], target[j]) })
+			j := slices.IndexFunc(free, func(j place) bool { return rule(source[i], target[j]) })
 			if j < 0 {
 				return false
 			}
@@ -127,10 +127,10 @@ func matchTexts(g group, source, target []candidate) []match {
 	return pairs
 }
 
-func sameText(s, t candidate) bool { return !s.text.IsZero() && s.text == t.text }
+func sameText(s, t candidate) bool { return s.read != nil && s.text() == t.text() }
 
 func sameTwin(s, t candidate) bool {
-	return sameText(s, t) && s.Size == t.Size && s.InternalDate.Equal(t.InternalDate)
+	return sameText(s, t) && s.Size == t.Size && s.meets(t)
 }
 
 // sameUnread is for messages whose text could not be read, since they have
@@ -138,6 +138,6 @@ func sameTwin(s, t candidate) bool {
 // speak for them. They are not enough for a message that we have never sent
 // and that has no Message-ID.
 func sameUnread(s, t candidate) bool {
-	return (s.text.IsZero() || t.text.IsZero()) && s.Size == t.Size && s.InternalDate.Equal(t.InternalDate) &&
-		(s.claim != unsent || s.Named && t.Named)
+	return (s.read == nil || t.read == nil) && s.Size == t.Size && s.meets(t) &&
+		(s.claim != unsent || s.named() && t.named())
 }

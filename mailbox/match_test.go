@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -24,14 +25,14 @@ func cands(lines ...string) []candidate {
 		c := candidate{claim: unsent}
 		c.UID = imap.UID(i + 1)
 		c.Header = wire.Fingerprint([]byte("Subject: " + f[0] + "\r\n"))
-		c.Named = f[0] == strings.ToLower(f[0])
-		if f[1] != "-" {
-			c.text = wire.Fingerprint([]byte("Subject: text " + f[1] + "\r\n"))
+		if f[0] == strings.ToLower(f[0]) {
+			c.traits |= hasID
 		}
-		var second int64
+		if f[1] != "-" {
+			c.read = &content{text: wire.Fingerprint([]byte("Subject: text " + f[1] + "\r\n"))}
+		}
 		_, _ = fmt.Sscan(f[2], &c.Size)
-		_, _ = fmt.Sscan(f[3], &second)
-		c.InternalDate = time.Unix(second, 0)
+		_, _ = fmt.Sscan(f[3], &c.seconds)
 		if len(f) > 4 {
 			c.claim = map[string]claim{"s": stored, "d": doubted, "u": unsent}[f[4]]
 		}
@@ -130,6 +131,25 @@ func TestServerThatWritesTextsAnew(t *testing.T) {
 	f = new(fidelity)
 	if f.name(true); matched(f, source[:1], target[:1], false) != "[0:0] 0" {
 		t.Error("a server known for it is not believed")
+	}
+}
+
+// TestMillionCandidatesAreSmall: verify holds both sides of a mailbox.
+func TestMillionCandidatesAreSmall(t *testing.T) {
+	t.Parallel()
+	if n := unsafe.Sizeof(candidate{}); n > 64 {
+		t.Errorf("a candidate takes %d octets, want 64 at most", n)
+	}
+	zone := time.FixedZone("", -(3*3600 + 30*60))
+	for _, date := range []time.Time{{}, time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 0, zone), time.Date(1, 1, 2, 3, 4, 5, 0, time.UTC)} {
+		m := Message{UID: 7, Size: 8, InternalDate: date, Named: true, Header: wire.Fingerprint(nil)}
+		got := candidateOf(m, unsent).message()
+		if !got.InternalDate.Equal(date) || got.InternalDate.Format("-0700") != date.Format("-0700") || got.UID != m.UID || got.Size != m.Size || !got.Named || got.Header != m.Header {
+			t.Errorf("the candidate of %v is %v", m, got)
+		}
+	}
+	if (candidateOf(Message{InternalDate: time.Unix(0, 0)}, unsent)).meets(candidateOf(Message{}, unsent)) {
+		t.Error("no date is taken for 1970")
 	}
 }
 

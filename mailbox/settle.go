@@ -143,7 +143,7 @@ func (s *settling) claimIntents() {
 				m = Message{UID: im.UID, Size: im.Size, InternalDate: im.Date}
 			}
 			m.Header = im.Header
-			s.claims = append(s.claims, candidate{Message: m, claim: c})
+			s.claims = append(s.claims, candidateOf(m, c))
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (s *settling) claimUnsent() {
 	s.complete = true
 	for _, uid := range s.unknown() {
 		if m, _ := s.list.find(uid); !s.pending[uid] {
-			s.claims = append(s.claims, candidate{Message: m, claim: unsent})
+			s.claims = append(s.claims, candidateOf(m, unsent))
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 	var free []candidate
 	for _, uid := range s.there {
 		if !mine.Has(uid) && !s.taken[uid] {
-			free = append(free, candidate{Message: Message{UID: uid}})
+			free = append(free, candidate{UID: uid})
 		}
 	}
 	return free, nil
@@ -237,7 +237,7 @@ func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) 
 	}
 	for i, c := range cs {
 		if m, ok := find(told, c.UID); ok && !m.Header.IsZero() {
-			cs[i].Message = m
+			cs[i] = candidateOf(m, c.claim)
 		}
 	}
 	return nil
@@ -245,7 +245,7 @@ func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) 
 
 // texts reads the text of the messages of groups on both sides.
 func (s *settling) texts(ctx context.Context, open []group, left, free []candidate) error {
-	var ours, theirs []int
+	var ours, theirs []place
 	for _, g := range open {
 		theirs = append(theirs, g.target...)
 		for _, i := range g.source {
@@ -296,7 +296,7 @@ func (s *settling) conclude(ctx context.Context) error {
 			runs = append(runs, journal.Run{Source: c.UID, Count: 1, Outcome: journal.Copied})
 		case c.claim == doubted:
 			if s.list.has(c.UID) {
-				again = append(again, remember(c.Message, c.Header))
+				again = append(again, remember(c.message(), c.Header))
 			}
 		}
 	}

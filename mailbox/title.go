@@ -27,24 +27,24 @@ func (c *comparison) titles(ctx context.Context) error {
 	if c.o.Message == nil {
 		return nil
 	}
-	var mine, theirs []int
-	taken := make(map[int]bool, len(c.partner))
-	for i := range c.source {
-		t, found := c.partner[i]
-		if found {
+	var mine, theirs []place
+	taken := make([]bool, len(c.target))
+	for n, t := range c.partner {
+		i := place(n)
+		if t != alone {
 			taken[t] = true
 		}
-		if (!found || c.hashes[i] == different || c.hashes[i] == unreadable) && len(mine) < mostTitles {
+		if (t == alone || c.hashes[i] == different || c.hashes[i] == unreadable) && len(mine) < mostTitles {
 			mine = append(mine, i)
 		}
 	}
 	for t := range c.target {
 		if !taken[t] && len(theirs) < mostTitles {
-			theirs = append(theirs, t)
+			theirs = append(theirs, place(t))
 		}
 	}
-	c.sourceTitles, c.targetTitles = make(map[int]Title), make(map[int]Title)
-	if err := c.bySide(ctx, mine, func(some []int) error {
+	c.sourceTitles, c.targetTitles = make(map[place]Title), make(map[place]Title)
+	if err := c.bySide(ctx, mine, func(some []place) error {
 		return readTitles(ctx, c.eyes.source, c.source, some, c.sourceTitles)
 	}); err != nil {
 		return err
@@ -53,8 +53,8 @@ func (c *comparison) titles(ctx context.Context) error {
 }
 
 // readTitles fills in the titles of some candidates by their places.
-func readTitles(ctx context.Context, from titled, cs []candidate, places []int, titles map[int]Title) error {
-	at := make(map[imap.UID]int, len(places))
+func readTitles(ctx context.Context, from titled, cs []candidate, places []place, titles map[place]Title) error {
+	at := make(map[imap.UID]place, len(places))
 	var of []imap.UID
 	for _, i := range places {
 		at[cs[i].UID] = i

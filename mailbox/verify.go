@@ -22,11 +22,11 @@ type VerifyOptions struct {
 
 // A Mark is the verdict on one message.
 type Mark struct {
-	Account, Mailbox string // the source mailbox; the target's for '-'
-	Sign             byte   // '=' on both sides, '+' not at the target, '-' at the target only, '!' different, '?' in doubt or unreadable
-	State            string // the word of the tally, "repaired" for what is there with a repair, "extra" for '-'
-	Message          Message
-	Title            Title // empty for '=', and where there are very many
+	Account, Mailbox string  // the source mailbox; the target's for '-'
+	Sign             byte    // '=' on both sides, '+' not at the target, '-' at the target only, '!' different, '?' in doubt or unreadable
+	State            string  // the word of the tally, "repaired" for what is there with a repair, "extra" for '-'
+	Message          Message // without its flags
+	Title            Title   // empty for '=', and where there are very many
 }
 
 // Verify compares both sides of the accounts. Both are opened for reading
@@ -184,11 +184,11 @@ func (v *verifier) unreadBalance(ctx context.Context, e *eyes, p Pair, err error
 }
 
 // mark tells whoever listens about a message.
-func (v *verifier) mark(mailbox string, sign byte, state string, m Message, t Title) {
+func (v *verifier) mark(mailbox string, sign byte, state string, m candidate, t Title) {
 	if v.o.Message == nil {
 		return
 	}
 	v.run.mu.Lock()
 	defer v.run.mu.Unlock()
-	v.o.Message(Mark{Account: v.account.Name, Mailbox: mailbox, Sign: sign, State: state, Message: m, Title: t})
+	v.o.Message(Mark{Account: v.account.Name, Mailbox: mailbox, Sign: sign, State: state, Message: m.message(), Title: t})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,8 @@ Exit: 0 balanced, 3 something is missing, in doubt, different or unread.`,
 			if err != nil {
 				return err
 			}
+			// Both sides of a mailbox may be a million messages.
+			defer debug.SetGCPercent(debug.SetGCPercent(50))
 			balance, err := m.Verify(cmd.Context(), o)
 			switch {
 			case len(balance.Accounts) == 0:
