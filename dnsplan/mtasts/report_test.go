@@ -3,6 +3,7 @@ package mtasts_test
 import (
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,40 @@ func TestReadReportRefuses(t *testing.T) {
 	}
 }
 
+// reportBombs are documents that ask for more memory than they are worth.
+func reportBombs() map[string]string {
+	const begin = `{"organization-name":"x","date-range":{"start-datetime":"2026-11-20T00:00:00Z","end-datetime":"2026-11-20T00:00:00Z"},`
+	empty := strings.Repeat("{},", 1<<20) + "{}"
+	few := strings.Repeat("{},", 9_000) + "{}"
+	return map[string]string{
+		"policies":         begin + `"policies":[` + empty + `]}`,
+		"failures":         begin + `"policies":[{"failure-details":[` + empty + `]}]}`,
+		"failures, shared": begin + `"policies":[` + strings.Repeat(`{"failure-details":[`+few+`]},`, 100) + `{}]}`,
+		"failures, twice":  begin + `"policies":[{"failure-details":[` + few + `],"failure-details":[` + few + `]}]}`,
+		"policies, twice":  begin + `"policies":[` + strings.Repeat("{},", 900) + `{}],"policies":[` + strings.Repeat("{},", 900) + `{}]}`,
+		"depth":            begin + `"x":` + strings.Repeat("[", 1<<20) + `,"policies":[{}]}`,
+	}
+}
+
+// TestReportBombs does not run beside others, since the count is of the whole
+// process.
+func TestReportBombs(t *testing.T) {
+	for name, doc := range reportBombs() {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := mtasts.ReadReport(strings.NewReader(doc))
+		runtime.ReadMemStats(&after)
+		if used, most := after.TotalAlloc-before.TotalAlloc, uint64(4<<20+8*len(doc)); !errors.Is(err, mtasts.ErrNotReport) || used > most {
+			t.Errorf("%s: %v with %d octets of memory, want a refusal with %d at most", name, err, used, most)
+		}
+	}
+}
+
 func FuzzReadReport(f *testing.F) {
 	f.Add(tlsReport)
+	for _, doc := range reportBombs() {
+		f.Add(doc[:min(len(doc), 64<<10)])
+	}
 	f.Add(`{"organization-name":"\u001b[31m\u0000","date-range":{"start-datetime":"2026-11-20T00:00:00Z","end-datetime":"2026-11-20T00:00:00Z"},"policies":[{"summary":{"total-failure-session-count":-9223372036854775808}}]}`)
 	f.Add(strings.Repeat("[", 20_000))
 	f.Fuzz(func(t *testing.T, doc string) {
