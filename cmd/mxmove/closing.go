@@ -30,13 +30,14 @@ func (a *app) printStatus(s migrate.Status) {
 	if !s.Safe.Value {
 		safe, colour = "not yet", yellow
 	}
-	fmt.Fprintf(t.out, "\nsafe   %s: %s\n", t.paint(colour, safe), s.Safe.Because)
-	fmt.Fprintf(t.out, "left   %s\n", listed(s.Left))
+	width := columns(t.outTTY)
+	fmt.Fprintf(t.out, "\nsafe   %s: %s\n", t.paint(colour, safe), wrapped(s.Safe.Because, width, labelled+len(safe)+2, labelled))
+	fmt.Fprintf(t.out, "left   %s\n", listed(s.Left, width))
 	var yours []string
 	for _, y := range s.Yours {
 		yours = append(yours, fmt.Sprintf("%s (%s)", y.Text, y.Code))
 	}
-	fmt.Fprintf(t.out, "yours  %s\n", listed(yours))
+	fmt.Fprintf(t.out, "yours  %s\n", listed(yours, width))
 	next := s.Next.Command
 	if at := s.Next.NotBefore; at != nil && at.After(time.Now()) {
 		next += ", not before " + at.UTC().Format("2006-01-02 15:04:05 UTC")
@@ -44,9 +45,16 @@ func (a *app) printStatus(s migrate.Status) {
 	fmt.Fprintf(t.out, "next   %s\n", t.paint(bold, next))
 }
 
-func listed(items []string) string {
+// labelled is the column after the word that a line of the status begins with.
+const labelled = 7
+
+func listed(items []string, width int) string {
 	if len(items) == 0 {
 		return "nothing"
 	}
-	return clean(strings.Join(items, "\n       "))
+	var lines []string
+	for _, item := range items {
+		lines = append(lines, wrapped(item, width, labelled, labelled))
+	}
+	return clean(strings.Join(lines, "\n       "))
 }

@@ -216,7 +216,7 @@ func (d *demo) migrate(ctx context.Context) error {
 // MX after the switch was written, and by way of the DNS right then.
 func (d *demo) event(e migrate.Event) {
 	switch e.Type {
-	case migrate.MailboxStart, migrate.MailboxProgress, migrate.MailboxDone, migrate.RunDone:
+	case migrate.MailboxStart, migrate.MailboxProgress, migrate.MailboxDone, migrate.RunDone, migrate.Waiting:
 		return
 	case migrate.PhaseReached:
 		d.line("%s", e.Text)

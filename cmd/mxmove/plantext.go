@@ -14,18 +14,37 @@ func (a *app) printChanges(plan dnsplan.Plan, o dnsplan.TextOptions) error {
 	if err := dnsplan.Text(&text, plan, o); err != nil {
 		return err
 	}
+	width := columns(a.term.outTTY)
 	for line := range strings.Lines(text.String()) {
-		if _, err := fmt.Fprint(a.term.out, a.term.tint(line)); err != nil {
+		line = strings.TrimSuffix(line, "\n")
+		if prose(line) {
+			line = wrapped(line, width, 0, column)
+		}
+		if _, err := fmt.Fprintln(a.term.out, a.term.tint(line)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tint colours the sign or severity that a line of a plan begins with. The
-// first nine columns hold the stage or the severity.
+// column is where the text of a line begins: before it stands the stage or the
+// severity.
+const column = 9
+
+// prose reports whether a line tells something and holds no record.
+func prose(line string) bool {
+	if len(line) <= column {
+		return false
+	}
+	switch strings.TrimSpace(line[:column]) {
+	case "block", "warn", "note":
+		return true
+	}
+	return strings.HasPrefix(line[column:], "wait ")
+}
+
+// tint colours the sign or severity that a line of a plan begins with.
 func (t *terminal) tint(line string) string {
-	const column = 9
 	if !t.colour || len(line) <= column {
 		return line
 	}

@@ -227,11 +227,12 @@ func (a *app) explain(err error) {
 		return
 	}
 	a.told = true
+	width := columns(a.term.errTTY)
 	for _, text := range sentences(err) {
-		a.term.say("mxmove: %s", text)
+		a.term.say("%s", wrapped("mxmove: "+text, width, 0, len("mxmove: ")))
 	}
 	if hint := hintFor(err); hint != "" {
-		a.term.say("hint: %s", hint)
+		a.term.say("%s", wrapped("hint: "+hint, width, 0, len("hint: ")))
 	}
 }
 

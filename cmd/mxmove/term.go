@@ -24,11 +24,14 @@ type terminal struct {
 	bars   bool // stderr is a terminal
 	colour bool // stdout is a terminal
 
+	outTTY, errTTY *os.File // the terminals behind out and err; nil: none
+
 	mu sync.Mutex // guards writes to err
 }
 
 func newTerm(in, out, err *os.File) *terminal {
 	t := &terminal{in: in, out: out, err: err}
+	t.outTTY, t.errTTY = out, err
 	t.bars = term.IsTerminal(int(err.Fd()))
 	t.asks = t.bars && term.IsTerminal(int(in.Fd()))
 	_, plain := os.LookupEnv("NO_COLOR")
