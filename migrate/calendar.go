@@ -63,7 +63,7 @@ func (r *run) adviseAll(ctx context.Context) error {
 	for _, domain := range r.domains() {
 		if f := facts[domain]; f != nil {
 			for _, line := range f.lines(domain) {
-				r.say("%s", line)
+				r.sayLines(line)
 			}
 		}
 	}

@@ -81,7 +81,7 @@ func (r *run) undoPrepare(ctx context.Context, phase step.Phase, o UndoOptions, 
 		return time.Time{}, err
 	}
 	s := step.Step{Command: undoAll, From: phase, To: step.Undone}
-	_, err = r.through(ctx, s, func() error {
+	if _, err := r.through(ctx, s, func() error {
 		if err := r.publish(ctx, changes); err != nil {
 			return err
 		}
@@ -89,8 +89,11 @@ func (r *run) undoPrepare(ctx context.Context, phase step.Phase, o UndoOptions, 
 			return err
 		}
 		return r.forgetStage(ctx, dnsplan.Prepare)
-	})
-	return time.Time{}, err
+	}); err != nil {
+		return time.Time{}, err
+	}
+	r.say("what was prepared is taken back: every authoritative server shows what was there before")
+	return time.Time{}, nil
 }
 
 // cutShort reports whether the last step of a command did not reach its end.

@@ -43,4 +43,6 @@ type Event struct {
 	Hold    mailbox.Hold   `json:"hold,omitempty"`         // with MailboxProgress: what the copy waits for most
 	Verdict string         `json:"verdict,omitempty"`      // with Probed
 	Until   time.Time      `json:"-"`                      // with Waiting
+
+	Verbatim bool `json:"-"` // with Talk: there is something in it to be copied, so it must not be broken
 }

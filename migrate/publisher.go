@@ -252,9 +252,10 @@ func promise(a publish.Abilities) string {
 	return a.Name + " " + strings.Join(lacks, ", and ")
 }
 
-// sayLines tells a person something that has several lines.
+// sayLines tells a person something that has several lines, with records in
+// it that are to be copied.
 func (m *Move) sayLines(text string) {
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		m.say("%s", line)
+		m.emit(Event{Type: Talk, Text: line, Verbatim: true})
 	}
 }

@@ -29,9 +29,18 @@ func (a *app) talk() func(migrate.Event) {
 	}
 	return func(e migrate.Event) {
 		if e.Type == migrate.Talk || e.Type == migrate.PhaseReached && !a.json {
-			a.term.say("%s", e.Text)
+			a.term.say("%s", a.term.talk(e))
 		}
 	}
+}
+
+// talk is what an event says, in lines that the terminal does not tear apart.
+func (t *terminal) talk(e migrate.Event) string {
+	if e.Verbatim {
+		return e.Text
+	}
+	const indent = 2
+	return wrapped(e.Text, columns(t.errTTY), 0, indent)
 }
 
 // watching shows a long command at work: events as JSON lines, a bar on a
@@ -110,7 +119,7 @@ func (p *progress) event(e migrate.Event) {
 	case migrate.Waiting:
 		p.waiting(e)
 	default:
-		p.line(e.Text)
+		p.line(p.term.talk(e))
 	}
 }
 
