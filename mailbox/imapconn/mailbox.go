@@ -98,7 +98,7 @@ func (s *session) Unselect(ctx context.Context) error {
 		return nil
 	}
 	s.mailbox, s.selected = "", wire.Selected{}
-	if !s.caps.Has("UNSELECT") && !s.caps.Has("IMAP4REV2") {
+	if !s.unselects() {
 		return nil
 	}
 	if _, err := s.run(ctx, nil, text("UNSELECT")); err != nil {
@@ -106,6 +106,8 @@ func (s *session) Unselect(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (s *session) unselects() bool { return s.caps.Has("UNSELECT") || s.caps.Has("IMAP4REV2") }
 
 // show is a wire name fit for an error.
 func show(name string) string { return printable(wire.DecodeName(name)) }

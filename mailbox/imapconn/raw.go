@@ -29,6 +29,20 @@ func (r *Raw) Guard(ctx context.Context) (release func()) { return r.s.conn.watc
 // Tag is the tag for the next command. Only the writing goroutine asks.
 func (r *Raw) Tag() string { return r.s.nextTag() }
 
+// Unselect leaves the open mailbox, where the server announces that it can be
+// left without expunging anything. The answer comes with those to the lane's
+// own commands. A server with a mailbox open looks at it after each APPEND to
+// any other.
+func (r *Raw) Unselect() error {
+	s := r.s
+	if s.mailbox == "" || !s.unselects() {
+		return nil
+	}
+	s.mailbox, s.selected = "", wire.Selected{}
+	_, err := r.WriteString(r.Tag() + " UNSELECT\r\n")
+	return err
+}
+
 // Write implements io.Writer, into the buffer.
 func (r *Raw) Write(p []byte) (int, error) {
 	n, err := r.s.w.Write(p)

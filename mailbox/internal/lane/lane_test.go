@@ -18,6 +18,12 @@ import (
 
 func target(t *testing.T, o imaplab.Options) (*imapconn.Target, *imaplab.Account) {
 	t.Helper()
+	_, c, a := server(t, o)
+	return c, a
+}
+
+func server(t *testing.T, o imaplab.Options) (*imaplab.Server, *imapconn.Target, *imaplab.Account) {
+	t.Helper()
 	s, err := imaplab.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +36,7 @@ func target(t *testing.T, o imaplab.Options) (*imapconn.Target, *imaplab.Account
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return c, a
+	return s, c, a
 }
 
 func items(texts ...string) []lane.Item {
@@ -197,5 +203,43 @@ func TestWriterReadyAtTheEnd(t *testing.T) {
 	// The answer may have come before the end.
 	if _, err := w.Receive(t.Context()); err != nil && !errors.Is(err, imapconn.ErrClosed) {
 		t.Errorf("Receive() = %v, want nil or ErrClosed", err)
+	}
+}
+
+// TestWriterLeavesTheMailbox appends with a mailbox open: a server that can be
+// told to leave it does not look at it after each message.
+func TestWriterLeavesTheMailbox(t *testing.T) {
+	t.Parallel()
+	for name, hide := range map[string][]imap.Cap{"multi": nil, "sync": {"MULTIAPPEND", "LITERAL+"}, "cannot": {"UNSELECT"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, c, a := server(t, imaplab.Options{Hide: hide})
+			for round := range 2 {
+				if _, err := c.Select(t.Context(), "INBOX"); err != nil {
+					t.Fatal(err)
+				}
+				w := lane.NewWriter(c.Raw(), c.Caps())
+				for range 2 {
+					if err := w.Append(t.Context(), "INBOX", items("A: 1\r\n\r\n")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for range 2 {
+					if got, err := w.Receive(t.Context()); err != nil || got.Err != nil {
+						t.Fatalf("Receive() = %v, %v", got, err)
+					}
+				}
+				want := round + 1
+				if name == "cannot" {
+					want = 0
+				}
+				if open, _ := c.Selected(); s.Count("UNSELECT") != want || (open == "") != (want > 0) {
+					t.Errorf("%d times UNSELECT, want %d; %q is open", s.Count("UNSELECT"), want, open)
+				}
+			}
+			if n := len(a.Messages("INBOX")); n != 4 {
+				t.Errorf("the mailbox holds %d messages, want 4", n)
+			}
+		})
 	}
 }

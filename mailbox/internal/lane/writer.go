@@ -76,6 +76,9 @@ func (w *Writer) Append(ctx context.Context, mailbox string, items []Item) error
 	}
 	release := w.raw.Guard(ctx)
 	defer release()
+	if err := w.raw.Unselect(); err != nil {
+		return err
+	}
 	p := &pending{tag: w.raw.Tag(), n: len(items)}
 	w.sent = append(w.sent, p)
 	if err := w.head(p, mailbox); err != nil {
