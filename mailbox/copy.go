@@ -296,7 +296,7 @@ const unproven = 32
 // room reads answers until another command may go.
 func (w *writer) room(ctx context.Context, l *load) error {
 	full, low := w.full, w.low
-	if full > unproven && l.d.res.Sent == 0 && len(l.taken) == 0 {
+	if full > unproven && !l.d.passed.Load() && len(l.taken) == 0 {
 		full, low = unproven, unproven-1
 	}
 	if len(w.flights) < full {
