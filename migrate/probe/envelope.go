@@ -129,7 +129,7 @@ var (
 	bracketed = regexp.MustCompile(`\[(?i:IPv6:)?([0-9A-Fa-f:.]+)\]`)
 	named     = regexp.MustCompile(`\(([A-Za-z0-9_.-]+)\s+\[`)
 	bare      = regexp.MustCompile(`\(([0-9A-Fa-f:.]+)\)`)
-	heloWord  = regexp.MustCompile(`(?i)[( ]helo[= ]([^\s()]+)`)
+	heloWord  = regexp.MustCompile(`(?i)[( ](?:helo|ehlo)[= ]([^\s()]+)`)
 	byWord    = regexp.MustCompile(`(?i)(?:^|\s)by\s+([^\s();]+)`)
 	lmtpWord  = regexp.MustCompile(`(?i)\swith\s+(?:UTF8)?LMTP[SA]{0,2}(?:\s|;|$)`) // RFC 3848, RFC 6531
 )
@@ -163,6 +163,9 @@ func readHop(value string) hop {
 				break
 			}
 		}
+	}
+	if ip, err := netip.ParseAddr(words[1]); err == nil && !h.ip.IsValid() && strings.Contains(from, "(EHLO ") {
+		h.ip = ip.Unmap() // as Yahoo writes it, with what the peer says behind it
 	}
 	h.helo = strings.Trim(h.helo, "[]")
 	if m := named.FindStringSubmatch(from); m != nil && !strings.EqualFold(m[1], "helo") {

@@ -34,6 +34,9 @@ func TestEnvelopeOf(t *testing.T) {
 			"2a01:111:f403:2613::7", "EUR05-obe.outbound.protection.outlook.com", "", nil},
 		{"a machine at Microsoft", "Received: from vm.example.org (2603:1020:201::7) by mx.elsewhere.example", "2603:1020:201::7", "vm.example.org", "", nil},
 		{"qmail", "Received: from unknown (HELO out.example.org) (192.0.2.25) by mx.elsewhere.example with SMTP", "192.0.2.25", "out.example.org", "", nil},
+		{"yahoo", "Return-Path: <a@example.org>\nReceived: from 192.0.2.25 (EHLO out.example.org)\n by 10.217.150.13 with SMTPs\n (version=TLS1_3 cipher=TLS_AES_128_GCM_SHA256);\n Tue, 24 Nov 2026 10:00:01 +0000", "192.0.2.25", "out.example.org", "a@example.org", nil},
+		{"an address that greets", "Received: from 203.0.113.1 by mx.elsewhere.example", "", "", "", nil},
+		{"an address that greets as another", "Received: from 203.0.113.1 (HELO 203.0.113.2) by mx.elsewhere.example", "", "", "", nil},
 		{"hops inside", "Return-Path: <>\nReceived: from localhost (localhost [127.0.0.1]) by store.elsewhere.example\nReceived: from mx.elsewhere.example (mx [10.1.2.3]) by store.elsewhere.example\n" +
 			"Received: from out.example.org (x [192.0.2.25]) by mx.elsewhere.example\nReceived: from forged (x [203.0.113.1]) by out.example.org", "192.0.2.25", "out.example.org", probe.NullSender, nil},
 		{"handed to the mailbox", "Return-Path: <a@example.org>\nDelivered-To: p@elsewhere.example\nReceived: from mx.elsewhere.example ([203.0.113.40])\n\tby store.elsewhere.example with LMTP\n\tid abc\n\tfor <p@elsewhere.example>; Tue, 24 Nov 2026 10:00:02 +0000\n" +
