@@ -3,6 +3,7 @@ package mailbox
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,6 +100,53 @@ func matched(f *fidelity, source, target []candidate, evidence bool) string {
 	}
 	slices.Sort(got)
 	return fmt.Sprint(got, len(open))
+}
+
+// TestMatchOfAnyLists holds what matching promises against lists that are made
+// by chance: nothing is paired twice, nothing with another text, and of equal
+// messages as many as both sides have.
+func TestMatchOfAnyLists(t *testing.T) {
+	t.Parallel()
+	type key struct {
+		header, text wire.Digest
+	}
+	for seed := range uint64(300) {
+		chance := rand.New(rand.NewPCG(seed, 1))
+		list := func() []candidate {
+			var lines []string
+			for range chance.IntN(30) {
+				lines = append(lines, fmt.Sprintf("%c %d %d %d", "abcABC"[chance.IntN(6)], chance.IntN(3), chance.IntN(2), chance.IntN(2)))
+			}
+			return cands(lines...)
+		}
+		source, target := list(), list()
+		alone, open := matchHeaders(source, target)
+		f := new(fidelity)
+		pairs, likely := f.trust(alone, source, target, false)
+		pairs = append(pairs, f.decide(append(open, likely...), source, target)...)
+		mine, theirs := make(map[key]int), make(map[key]int)
+		for _, c := range source {
+			mine[key{c.Header, c.text()}]++
+		}
+		for _, c := range target {
+			theirs[key{c.Header, c.text()}]++
+		}
+		want := 0
+		for k, n := range mine {
+			want += min(n, theirs[k])
+		}
+		taken := make(map[match]bool)
+		for _, p := range pairs {
+			s, t2 := source[p.source], target[p.target]
+			if s.Header != t2.Header || s.text() != t2.text() || taken[match{p.source, -1}] || taken[match{-1, p.target}] {
+				t.Fatalf("seed %d: %d and %d are paired", seed, p.source, p.target)
+			}
+			taken[match{p.source, -1}], taken[match{-1, p.target}] = true, true
+		}
+		if len(pairs) != want {
+			t.Errorf("seed %d: %d pairs, want %d", seed, len(pairs), want)
+		}
+	}
 }
 
 // TestServerThatWritesTextsAnew is believed by header and date once it is
