@@ -121,3 +121,26 @@ func TestWayBackOfARenamedMailbox(t *testing.T) {
 		t.Errorf("Copy() = %v, %v, sent %d, New holds %d, want one more than %d", err, res.Err(), res.Sent, len(l.from.Messages("INBOX.New")), before)
 	}
 }
+
+// TestOtherMailboxUnderTheSameUIDValidity is none that was renamed: a server
+// that makes two in the same second may give both the same number.
+func TestOtherMailboxUnderTheSameUIDValidity(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	l.from.Create("INBOX.Old", "")
+	deliver(t, l.from, "INBOX.Old", letters(0, 20)...)
+	l.copy()
+	validity := l.from.UIDValidity("INBOX.Old")
+	if err := l.from.Delete("INBOX.Old"); err != nil {
+		t.Fatal(err)
+	}
+	l.from.Create("INBOX.New", "")
+	others := letters(0, 20)
+	others[7] = letter(50)
+	deliver(t, l.from, "INBOX.New", others...)
+	if err := l.from.SetUIDValidity("INBOX.New", validity); err != nil {
+		t.Fatal(err)
+	}
+	checkRenamed(t, l.copy(), 20, 0)
+	same(t, l.from, "INBOX.New", l.to, "New")
+}
