@@ -99,6 +99,7 @@ func (f *feeder) next(ctx context.Context, idle bool) (*imapconn.Request, error)
 	if release == nil || err != nil {
 		return nil, err
 	}
+	f.todo[0] = batch{} // of a million messages, all batches would stay
 	f.todo = f.todo[1:]
 	return f.request(ctx, &b, release), nil
 }
