@@ -3,9 +3,11 @@ package migrate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -27,6 +29,7 @@ type OldMX struct {
 	Exchanger string
 	Address   string
 	Answer    probe.Answer
+	Waits     bool   // it takes nothing for now: mail waits with its senders
 	Text      string // the reply, or why there is none
 }
 
@@ -74,14 +77,27 @@ func (r *run) askOldMX(ctx context.Context) error {
 			if err := r.observe(ctx, deafKind, "", domain); err != nil {
 				return err
 			}
-		} else if said.Answer != probe.Taken && (last == nil || last.Answer != said.Answer) {
-			r.say("not measured whether %s still takes mail: %s", said.Exchanger, said.Text)
+		} else if text := said.unclear(); text != "" && (last == nil || last.unclear() == "") {
+			r.say("%s", text)
 		}
 		if err := r.remember(ctx, oldMXKind, domain, said); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unclear says what is to be thought of an exchanger that neither takes nor
+// refuses an address, or nothing. Such an answer may be meant for us alone, as
+// that of a greylist is, so that it puts nothing off.
+func (o OldMX) unclear() string {
+	switch {
+	case o.Answer == probe.Taken || o.Answer == probe.Turned:
+		return ""
+	case o.Waits:
+		return o.Exchanger + " takes no mail for now, at least not from here: until it does, late mail waits with its senders, for five days or so: " + o.Text
+	}
+	return "not measured whether " + o.Exchanger + " still takes mail: " + o.Text
 }
 
 // askOne asks one exchanger. A rehearsal knocks at no stranger's door.
@@ -97,8 +113,11 @@ func (r *run) askOne(ctx context.Context, host, domain, address string) OldMX {
 	sounding, err := probe.Recipients(ctx, said.Exchanger, probe.ControlAddress(domain), []string{address}, o)
 	if len(sounding.Replies) == 1 {
 		said.Answer, said.Text = sounding.Replies[0].Answer, sounding.Replies[0].String()
+		said.Waits = sounding.Replies[0].Code/100 == 4
 	}
 	if err != nil {
+		answer, talks := errors.AsType[*probe.ReplyError](err)
+		said.Waits = talks && answer.Code/100 == 4 || errors.Is(err, syscall.ECONNREFUSED)
 		said.Text = err.Error()
 	}
 	return said

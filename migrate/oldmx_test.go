@@ -2,6 +2,8 @@ package migrate_test
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,57 @@ func TestOldExchangerRefuses(t *testing.T) {
 	h.watches(t, step.Switched, "quiet since")
 	h.clock.jump(time.Hour)
 	h.watches(t, step.Settled, "")
+}
+
+// TestOldExchangerTakesNothingForNow lets nobody listen at the old exchanger,
+// or one answer that it may be tried again: mail waits, which is told and puts
+// nothing off.
+func TestOldExchangerTakesNothingForNow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		answer string // to every connection; empty: nobody listens
+		left   string
+	}{
+		{"closed", "", "refused"},
+		{"busy", "451 4.3.2 not now\r\n", "451"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := startHome(t, small)
+			h.edit(t, "mxmove.yaml", "quiet: 2s", "quiet: 1h")
+			if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Switched}); err != nil {
+				t.Fatal(err)
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = l.Close() })
+			if tt.answer == "" {
+				_ = l.Close() // its port is nobody's now
+			} else {
+				go answers(l, tt.answer)
+			}
+			h.edit(t, "mxmove.yaml", fmt.Sprintf("%q: %q", lab.OldMXHost+":25", h.OldMX.Addr()), fmt.Sprintf("%q: %q", lab.OldMXHost+":25", l.Addr().String()))
+			h.watches(t, step.Switched, "waits with its senders")
+			h.watches(t, step.Switched, tt.left)
+			h.clock.jump(2 * time.Hour)
+			h.watches(t, step.Settled, "")
+		})
+	}
+}
+
+// answers says the same to whoever connects, and hangs up.
+func answers(l net.Listener, text string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, text)
+		_ = conn.Close()
+	}
 }
 
 // watches sweeps once and wants the phase, and what status says is left.
