@@ -55,7 +55,16 @@ func (r *run) prepare(ctx context.Context, planFile string) error {
 	if _, err := r.through(ctx, s, func() error { return r.putStage(ctx, plan, dnsplan.Prepare) }); err != nil {
 		return err
 	}
+	r.tellConsoles(plan, changes)
 	return waiting(doc.Findings)
+}
+
+// tellConsoles says when the provider may look for what was published: whoever
+// has looked before it was there remembers that it was not (RFC 2308).
+func (r *run) tellConsoles(plan dnsplan.Plan, changes []dnsplan.Change) {
+	if names := plan.Wait(dnsplan.Switch).Names; names > 0 && newNames(changes, nil) {
+		r.say("the provider's console may verify the domain now; if it has tried before, the record may stay unseen there for %s after that try", span(names))
+	}
 }
 
 // before asks the gates that every publishing of a stage has to pass.

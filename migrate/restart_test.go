@@ -163,8 +163,13 @@ func TestNameThatCameLaterIsWaitedForByItself(t *testing.T) {
 	if _, err := h.open(t).Plan(t.Context(), migrate.PlanOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	var talk []string
+	h.o.Events = func(e migrate.Event) { talk = append(talk, e.Text) }
 	if err := h.open(t).Prepare(t.Context(), ""); err == nil {
 		t.Fatal("prepare without the key = nil, want it to be asked for")
+	}
+	if all := strings.Join(talk, "\n"); !strings.Contains(all, "may stay unseen there for 1 h 6 min after that try") {
+		t.Errorf("prepare says %q, want when the console may look", all)
 	}
 	h.clock.jump(27 * time.Hour)
 	h.edit(t, "mxmove.yaml", "  verify: 7c0e91d2\n", "  verify: 7c0e91d2\n"+key)
