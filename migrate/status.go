@@ -11,6 +11,7 @@ import (
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/migrate/config"
 	"github.com/mxmove/mxmove/migrate/finding"
+	"github.com/mxmove/mxmove/migrate/probe"
 	"github.com/mxmove/mxmove/migrate/step"
 )
 
@@ -94,6 +95,7 @@ func (r *run) status(ctx context.Context) (Status, error) {
 	if err := r.tellHomemade(ctx, &s, phase); err != nil {
 		return s, err
 	}
+	r.tellClients(&s, phase)
 	if phase != step.None && r.Config.DNS.Publisher == (config.Publisher{}) {
 		s.Yours = append(s.Yours, Yours{Code: finding.NoPublisher, Text: "say where changes of the DNS go: add dns.publisher to mxmove.yaml"})
 	}
@@ -179,6 +181,11 @@ func describe(s *Status, phase step.Phase, copied *CopyRecord, f Facts, rest rem
 		for _, g := range settledGates(f) {
 			if g.Outcome != step.Passed {
 				s.Left = append(s.Left, g.Text)
+			}
+		}
+		for _, said := range f.OldMX {
+			if said.Waits && said.Answer != probe.Taken && said.Answer != probe.Turned {
+				s.Left = append(s.Left, said.unclear())
 			}
 		}
 		s.Next.Command = "mxmove watch"
