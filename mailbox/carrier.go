@@ -107,6 +107,9 @@ func (c *carrier) prepareOnce(ctx context.Context, e *ends) ([]Pair, error) {
 	if err := c.rests(ctx, pairs); err != nil {
 		return nil, err
 	}
+	if err := c.statuses(ctx, e, pairs); err != nil {
+		return nil, err
+	}
 	if c.o.DryRun {
 		return pairs, nil
 	}

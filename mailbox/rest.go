@@ -40,9 +40,14 @@ func (o Options) markOf(s wire.Status) (m mark, ok bool) {
 // rest notes that nothing is left to be done, by what the source said before
 // the inventory: what has changed since then is seen at the next run.
 func (d *delta) rest(ctx context.Context) error {
-	m, ok := d.o.markOf(d.pair.sourceStatus)
+	before := d.pair.sourceStatus
+	if before.UIDValidity == nil { // not told with the list; EXAMINE says the same
+		s := &d.source
+		before = wire.Status{UIDValidity: &s.UIDValidity, UIDNext: &s.UIDNext, Messages: &s.Exists, HighestModSeq: &s.HighestModSeq}
+	}
+	m, ok := d.o.markOf(before)
 	t := d.res.Tally
-	if !ok || d.pair.behind || *d.pair.sourceStatus.UIDValidity != d.source.UIDValidity || t.Messages != int(m.Messages) ||
+	if !ok || d.pair.behind || *before.UIDValidity != d.source.UIDValidity || t.Messages != int(m.Messages) ||
 		t.Settled() != t.Messages || d.source.UIDValidity == 0 || d.target.UIDValidity == 0 {
 		return nil
 	}
@@ -83,6 +88,37 @@ func (c *carrier) rests(ctx context.Context, pairs []Pair) error {
 		pairs[i].rest = by[names{p.SourceWire, p.TargetWire}]
 	}
 	return nil
+}
+
+// statuses asks for what the lists did not tell, where a pair was at rest and
+// the answer can say that it still is.
+func (c *carrier) statuses(ctx context.Context, e *ends, pairs []Pair) error {
+	caps := e.source.Caps()
+	if !c.o.Additions && !caps.Has("CONDSTORE") && !caps.Has("QRESYNC") {
+		return nil // flags may have changed whatever it says
+	}
+	var at []int
+	var mine, theirs []string
+	for i, p := range pairs {
+		if p.rest != nil && p.Skip == "" && !p.Create && (p.sourceStatus.UIDNext == nil || p.targetStatus.UIDValidity == nil) {
+			at, mine, theirs = append(at, i), append(mine, p.SourceWire), append(theirs, p.TargetWire)
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	var here, there map[string]wire.Status
+	err := both(func() (err error) {
+		here, err = e.source.Statuses(ctx, mine)
+		return err
+	}, func() (err error) {
+		there, err = e.target.Statuses(ctx, theirs)
+		return err
+	})
+	for _, i := range at {
+		pairs[i].sourceStatus, pairs[i].targetStatus = here[pairs[i].SourceWire], there[pairs[i].TargetWire]
+	}
+	return err
 }
 
 // unchanged reports whether there is nothing to be done for a pair, and what

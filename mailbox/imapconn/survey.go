@@ -190,30 +190,3 @@ func mark(list, subscribed []wire.Mailbox) []wire.Mailbox {
 	}
 	return list
 }
-
-// Status asks about a mailbox without opening it, by its wire name.
-func (s *session) Status(ctx context.Context, name string) (wire.Status, error) {
-	want := s.statusItems()
-	if s.caps.Has("STATUS=SIZE") || s.caps.Has("IMAP4REV2") {
-		want += " SIZE"
-	}
-	var st wire.Status
-	_, err := s.run(ctx, func(p *wire.Response) (err error) {
-		if p.Name == "STATUS" {
-			st, err = p.Status()
-		}
-		return err
-	}, text("STATUS "), str(name), text(" ("+want+")"))
-	if err != nil {
-		return wire.Status{}, fmt.Errorf("status of %s: %w", show(name), err)
-	}
-	return st, nil
-}
-
-// statusItems is what tells whether a mailbox has changed.
-func (s *session) statusItems() string {
-	if s.caps.Has("CONDSTORE") || s.caps.Has("QRESYNC") {
-		return "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ"
-	}
-	return "MESSAGES UIDNEXT UIDVALIDITY"
-}
