@@ -118,13 +118,14 @@ func (r Report) Recompute(row *Row, org OrgFunc) (aligned bool) {
 }
 
 // Chief returns the signature that says most about a row: one that passes and
-// is aligned, else one that passes, else the first aligned, else the first.
-// Receivers that cannot check a second algorithm report it as failed beside
-// the one that passed.
+// is aligned, else one that passes, else the first aligned, one that names its
+// key before others, else the first. Receivers that cannot check a second
+// algorithm report it as failed beside the one that passed.
 func (r Row) Chief() Identifier {
 	for _, is := range []func(Identifier) bool{
 		Identifier.Passes,
 		func(i Identifier) bool { return i.Result == "pass" },
+		func(i Identifier) bool { return i.Aligned && i.Domain != "" && i.Selector != "" },
 		func(i Identifier) bool { return i.Aligned && i.Domain != "" },
 		func(i Identifier) bool { return i.Domain != "" },
 	} {

@@ -179,6 +179,7 @@ func TestRecompute(t *testing.T) {
 		{"sub-domain", []dmarc.Identifier{dkim("mail.example.org", "m", "pass")}, spf("", ""), false, true, "m"},
 		{"sub-domain, strict", []dmarc.Identifier{dkim("mail.example.org", "m", "pass")}, spf("", ""), true, false, "m"},
 		{"SPF alone", nil, spf("bounce.example.org", "pass"), false, true, ""},
+		{"failing and without a selector before one with", []dmarc.Identifier{dkim("example.org", "", "fail"), dkim("example.org", "s2023", "fail")}, spf("", ""), false, false, "s2023"},
 		{"aligned and failing before another that fails", []dmarc.Identifier{dkim("esp.example.net", "k", "fail"), dkim("example.org", "s", "fail")}, spf("", ""), false, false, "s"},
 	}
 	for _, tt := range tests {
