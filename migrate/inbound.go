@@ -104,7 +104,7 @@ func (r *run) inboxes(p *provider.Provider, account string, in *Inbound) (target
 // may be behind. It has to answer for a pass.
 func (r *run) seek(ctx context.Context, sent time.Time, target, old *probe.Mailbox, in *InboundAt) ([]byte, error) {
 	sighted, token := false, in.token
-	for deadline := r.o.Clock.Now().Add(probeFor); ; {
+	for deadline := sent.Add(probeFor); ; {
 		found, err := target.Find(ctx, token)
 		if err != nil && !errors.Is(err, probe.ErrNotFound) {
 			return nil, err
