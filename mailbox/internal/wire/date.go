@@ -32,7 +32,7 @@ func ParseDate(text string) (t time.Time, ok bool) {
 	if err != nil || t.Year() < 1 {
 		return time.Time{}, false
 	}
-	return t, true
+	return t.Add(-time.Duration(t.Nanosecond())), true // parts of a second, which Parse takes, are none of the format
 }
 
 // parseZone reads "+hhmm". It builds the zone itself, since time.Parse puts
