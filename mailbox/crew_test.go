@@ -50,6 +50,28 @@ func TestCeilingOfConnections(t *testing.T) {
 	}
 }
 
+// TestConnectionsByWhatTheyAreWorth copies a few hundred messages over one
+// connection, and over all where each message waits for the target's leave.
+func TestConnectionsByWhatTheyAreWorth(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[imap.Cap]int{"": 1, imap.CapLiteralPlus: 4} {
+		t.Run("without "+string(name), func(t *testing.T) {
+			t.Parallel()
+			l := start(t, imaplab.Options{}, imaplab.Options{Hide: []imap.Cap{name}})
+			for n := range 8 {
+				box := fmt.Sprintf("INBOX.Box%d", n)
+				l.from.Create(box, "")
+				deliver(t, l.from, box, letters(n*100, n*100+50)...)
+			}
+			l.copy()
+			l.sameBoxes(t)
+			if n := l.to.Logins(); n != want {
+				t.Errorf("%d logins at the target, want %d", n, want)
+			}
+		})
+	}
+}
+
 // TestCeilingLearnedOnTheWay lets in fewer connections after all were lost.
 func TestCeilingLearnedOnTheWay(t *testing.T) {
 	t.Parallel()

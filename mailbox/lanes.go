@@ -16,8 +16,14 @@ const (
 	convoyMessages  = 20_000
 )
 
-// laneMessages is how many messages are worth a pair of connections.
-const laneMessages = 1000
+// These are how many messages are worth a pair of connections. Ordinary ones, of
+// some hundred kilobytes in the mean, fill more of a line than small ones. Where
+// the target has to be asked before each message, a pair takes one in a round
+// trip.
+const (
+	laneMessages      = 600
+	laneMessagesAsked = 50
+)
 
 // copyAll copies the mailboxes over several pairs of connections. Mailboxes
 // that lead into the same target go one after the other, so that what one
@@ -30,7 +36,11 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) {
 			jobs = append(jobs, left)
 		}
 	}
-	lanes, convoys := c.convoys(pairs, jobs)
+	worth := laneMessages
+	if first.target != nil && !first.target.Caps().Has("LITERAL+") {
+		worth = laneMessagesAsked
+	}
+	lanes, convoys := c.convoys(pairs, jobs, worth)
 	queue := make(chan [][]int, len(convoys))
 	for _, jobs := range convoys {
 		queue <- jobs
@@ -98,7 +108,7 @@ func (c *carrier) easy(ctx context.Context, e *ends, pairs []Pair, job []int) (l
 // convoys cuts the jobs into convoys, and says over how many pairs of
 // connections they go: a pair costs round trips of its own, which a few
 // messages are not worth. A job of several mailboxes travels alone.
-func (c *carrier) convoys(pairs []Pair, jobs [][]int) (lanes int, all [][][]int) {
+func (c *carrier) convoys(pairs []Pair, jobs [][]int, worth int) (lanes int, all [][][]int) {
 	total, known := 0, true
 	weights := make([]int, len(jobs))
 	for n, job := range jobs {
@@ -111,7 +121,7 @@ func (c *carrier) convoys(pairs []Pair, jobs [][]int) (lanes int, all [][][]int)
 	}
 	lanes = min(c.o.Connections, len(jobs))
 	if known {
-		lanes = min(lanes, 1+total/laneMessages)
+		lanes = min(lanes, 1+total/worth)
 	}
 	// As many convoys as lanes, of about the same size: a second one on a lane
 	// would wait for the first. Only what is too large for one is cut further.
