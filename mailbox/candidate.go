@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -99,28 +100,63 @@ func (c candidate) message() Message {
 // server may say that there are as many as it likes.
 const mostAhead = 1 << 20
 
-// everything lists a mailbox that was opened, with the headers, by UID. It
-// leaves out what apart has.
-func everything(ctx context.Context, f fetcher, sel wire.Selected, apart uidSet) (cs []candidate, told int, err error) {
+// A sight is all of a mailbox, as its server tells it.
+type sight struct {
+	messages []candidate // by UID
+	left     int         // left out, since they are copied from other mailboxes
+	silent   []imap.UID  // exist, and the server gives nothing for them
+}
+
+// everything lists a mailbox that was opened, with the headers. It leaves out
+// what apart has.
+func everything(ctx context.Context, f searcher, sel wire.Selected, apart uidSet) (s sight, err error) {
 	if sel.Exists == 0 {
-		return nil, 0, nil
+		return s, nil
 	}
-	cs = make([]candidate, 0, min(sel.Exists, mostAhead))
+	s.messages = make([]candidate, 0, min(sel.Exists, mostAhead))
 	err = f.Fetch(ctx, wire.From(1), true, func(m wire.Message) error {
-		if len(cs) >= maxMessages {
+		if len(s.messages) >= maxMessages {
 			return fmt.Errorf("%w: more than %d messages in a mailbox", imapconn.ErrProtocol, maxMessages)
 		}
-		cs = append(cs, candidateOf(m, unsent))
+		s.messages = append(s.messages, candidateOf(m, unsent))
 		return nil
 	})
 	if err != nil {
-		return nil, 0, err
+		return sight{}, err
 	}
-	by := func(a, b candidate) int { return int(int64(a.UID) - int64(b.UID)) }
-	if !slices.IsSortedFunc(cs, by) {
-		slices.SortStableFunc(cs, by)
+	s.order()
+	if short(sel, len(s.messages), func(i int) imap.UID { return s.messages[i].UID }) {
+		if err := s.again(ctx, f); err != nil {
+			return sight{}, err
+		}
 	}
-	cs = slices.CompactFunc(cs, func(a, b candidate) bool { return a.UID == b.UID })
-	told = len(cs)
-	return slices.DeleteFunc(cs, func(c candidate) bool { return apart.has(c.UID) }), told, nil
+	all := len(s.messages) + len(s.silent)
+	s.messages = slices.DeleteFunc(s.messages, func(c candidate) bool { return apart.has(c.UID) })
+	s.silent = slices.DeleteFunc(s.silent, apart.has)
+	s.left = all - len(s.messages) - len(s.silent)
+	return s, nil
+}
+
+// order sorts what was told by UID, each once.
+func (s *sight) order() {
+	by := func(a, b candidate) int { return cmp.Compare(a.UID, b.UID) }
+	if !slices.IsSortedFunc(s.messages, by) {
+		slices.SortStableFunc(s.messages, by)
+	}
+	s.messages = slices.CompactFunc(s.messages, func(a, b candidate) bool { return a.UID == b.UID })
+}
+
+// again asks for what was not told, in the mailbox that is open.
+func (s *sight) again(ctx context.Context, f searcher) error {
+	told := func(uid imap.UID) bool {
+		_, ok := slices.BinarySearchFunc(s.messages, uid, func(c candidate, uid imap.UID) int { return cmp.Compare(c.UID, uid) })
+		return ok
+	}
+	more, silent, err := leftOut(ctx, f, true, told)
+	for _, m := range more {
+		s.messages = append(s.messages, candidateOf(m, unsent))
+	}
+	s.silent = silent
+	s.order()
+	return err
 }

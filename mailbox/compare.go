@@ -22,6 +22,7 @@ type comparison struct {
 	sides   []*half
 	source  []candidate // of one half after the other
 	target  []candidate
+	blind   uidSet  // of the target, what it does not tell enough of to be compared
 	partner []place // at the target, by the place at the source; alone: none
 	hashes  map[place]verdict
 
@@ -33,7 +34,7 @@ type half struct {
 	pair     Pair
 	end      place // of its messages in the list
 	balance  *MailboxBalance
-	silent   int
+	silent   []imap.UID
 	runs     journal.Runs
 	vanished uidSet // was at the target, in a mailbox that was given up since
 	refusals map[imap.UID]journal.Refusal
@@ -68,9 +69,12 @@ func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []
 			return err
 		}
 		validity = sel.UIDValidity
-		if c.target, _, err = everything(ctx, e.target, sel, uidSet{}); err != nil {
+		there, err := everything(ctx, e.target, sel, uidSet{})
+		if err != nil {
 			return err
 		}
+		c.target = there.messages
+		c.blinded(there)
 	}
 	for _, i := range places {
 		if err := c.read(ctx, pairs[i], &v.balance.Mailboxes[i], validity); err != nil {
@@ -112,19 +116,19 @@ func (c *comparison) read(ctx context.Context, p Pair, b *MailboxBalance, validi
 	if err != nil {
 		return err
 	}
-	there, told, err := everything(ctx, c.eyes.source, sel, apart)
+	there, err := everything(ctx, c.eyes.source, sel, apart)
 	if err != nil {
 		return err
 	}
-	h := &half{pair: p, balance: b, silent: max(0, int(sel.Exists)-told)}
-	b.Skipped = max(0, int(sel.Exists)-len(there)-h.silent)
+	h := &half{pair: p, balance: b, silent: there.silent}
+	b.Skipped = there.left
 	if err := c.recall(ctx, h, sel.UIDValidity, validity); err != nil {
 		return err
 	}
 	if c.sides = append(c.sides, h); len(c.source) == 0 {
-		c.source = there
+		c.source = there.messages
 	} else {
-		c.source = append(c.source, there...)
+		c.source = append(c.source, there.messages...)
 	}
 	h.end = place(len(c.source))
 	return nil

@@ -34,6 +34,7 @@ type delta struct {
 	unkept               []refusal  // refused messages that are still to be kept as files
 	runs                 journal.Runs
 	refusals             map[imap.UID]journal.Refusal
+	withheld             uidSet                      // in doubt as long as the target hides what may be them
 	vanished             uidSet                      // was at the target, in a mailbox that was given up since
 	repairs              map[imap.UID]journal.Repair // sent with a change, or about to be
 	look                 imap.UID                    // UIDNEXT of the target at the last look
@@ -194,42 +195,31 @@ func (d *delta) leftOut(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.label(ctx); err != nil || d.list.len() >= int(d.source.Exists) {
+	if err := d.label(ctx); err != nil || !short(d.source, d.list.len(), func(i int) imap.UID { return d.list.rows[i].uid }) {
 		return err
 	}
 	source, err := d.atSource(ctx)
 	if err != nil {
 		return err
 	}
-	there, err := source.Search(ctx, wire.From(1))
-	if err != nil {
-		return err
-	}
-	untold := slices.DeleteFunc(there, d.list.has)
-	if len(untold) == 0 {
-		return nil
-	}
-	more, err := list(ctx, source, wire.SetOf(untold...), false)
-	if err != nil {
-		return err
-	}
+	more, silent, err := leftOut(ctx, source, false, d.list.has)
 	for _, m := range more {
 		d.list.add(m)
 	}
 	d.list.order()
-	d.silent = slices.DeleteFunc(untold, d.list.has)
-	return nil
+	d.silent = silent
+	return err
 }
 
-// inventoried notes how far the inventory went. It never goes past a message
-// that was not told.
+// inventoried notes how far the inventory went: what has that UID or a higher
+// one has come since. What was not told is below it, and is not new.
 func (d *delta) inventoried(ctx context.Context) error {
 	next := d.source.UIDNext
 	if last := d.list.last(); next == 0 && last > 0 {
 		next = last + 1
 	}
-	if len(d.silent) > 0 {
-		next = min(next, d.silent[0])
+	if n := len(d.silent); d.source.UIDNext == 0 && n > 0 {
+		next = max(next, d.silent[n-1]+1)
 	}
 	if next == 0 {
 		return nil
@@ -252,7 +242,7 @@ func (d *delta) todo() []imap.UID {
 func (d *delta) unknown() []imap.UID {
 	var unknown []imap.UID
 	for m := range d.list.all() {
-		if _, _, ok := d.runs.Find(m.UID); ok || d.skips(m) {
+		if _, _, ok := d.runs.Find(m.UID); ok || d.skips(m) || d.withheld.has(m.UID) {
 			continue
 		}
 		if _, ok := d.refusals[m.UID]; ok {

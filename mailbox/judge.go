@@ -1,6 +1,10 @@
 package mailbox
 
-import "github.com/mxmove/mxmove/mailbox/journal"
+import (
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/journal"
+)
 
 // judge counts every message in exactly one state.
 func (c *comparison) judge() {
@@ -13,7 +17,10 @@ func (c *comparison) judge() {
 	}
 	for _, h := range c.sides {
 		b := h.balance
-		b.Doubt += h.silent
+		b.Doubt += len(h.silent)
+		for _, uid := range h.silent {
+			c.mark(h.pair.Source, '?', "doubt", candidate{UID: uid}, Title{})
+		}
 		b.Messages = b.sum()
 	}
 	if len(c.sides) == 0 {
@@ -89,6 +96,8 @@ func (c *comparison) absent(i place, m candidate) (state string, sign byte, n *i
 		return "skipped", '+', &b.Skipped
 	case known && run.Outcome == journal.Copied && target == 0 && c.twin(m):
 		return "merged", '=', &b.Merged
+	case m.Header.IsZero(), known && c.unseen(target):
+		return "doubt", '?', &b.Doubt
 	case known && c.run.o.Additions:
 		return "gone", '+', &b.Gone
 	case known:
@@ -99,8 +108,16 @@ func (c *comparison) absent(i place, m candidate) (state string, sign byte, n *i
 		return "doubt", '?', &b.Doubt
 	case h.next != 0 && m.UID >= h.next:
 		return "new", '+', &b.New
+	case c.blind.len() > 0:
+		return "doubt", '?', &b.Doubt
 	}
 	return "missing", '+', &b.Missing
+}
+
+// unseen reports whether a copy may be among what the target does not tell
+// enough of: under the UID that it was given, or any where that is not known.
+func (c *comparison) unseen(target imap.UID) bool {
+	return c.blind.has(target) || target == 0 && c.blind.len() > 0
 }
 
 // twin reports whether the target has an identical message: the one that it

@@ -45,6 +45,9 @@ func (d *delta) settle(ctx context.Context) error {
 		if err := s.find(ctx); err != nil {
 			return err
 		}
+		if err := s.blinded(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.doubles(ctx); err != nil {
 		return err
@@ -72,12 +75,14 @@ type settling struct {
 	claims   []candidate       // what may be there
 	pending  map[imap.UID]bool // of them, those of intents
 	complete bool              // with what is to be sent
+	known    imap.UID          // where the window begins
 	there    []imap.UID        // the window as it was last listed
 	from     imap.UID          // where the window began; 0: not listed
 	free     []candidate       // what of it the journal does not know, by UID
 	found    []journal.Run     // claims that are there
 	claimed  map[imap.UID]bool
 	taken    map[imap.UID]bool // target UIDs of found
+	blind    bool              // the window holds what may be any message
 }
 
 // find looks at the window and matches. Claims that were found at an earlier
@@ -169,6 +174,7 @@ func (s *settling) window(ctx context.Context) ([]candidate, error) {
 	if s.o.RecopyMissing {
 		known = 1
 	}
+	s.known = known
 	if s.target.Exists == 0 || s.target.UIDNext != 0 && s.target.UIDNext <= known {
 		return nil, nil
 	}
@@ -295,7 +301,9 @@ func (s *settling) conclude(ctx context.Context) error {
 			// melted with its twin by the server.
 			runs = append(runs, journal.Run{Source: c.UID, Count: 1, Outcome: journal.Copied})
 		case c.claim == doubted:
-			if s.list.has(c.UID) {
+			if s.blind || s.withheld.has(c.UID) {
+				s.withheld.add(c.UID)
+			} else if s.list.has(c.UID) {
 				again = append(again, remember(c.message(), c.Header))
 			}
 		}
@@ -314,7 +322,9 @@ func (s *settling) conclude(ctx context.Context) error {
 	}
 	var ids []int64
 	for _, in := range s.intents {
-		ids = append(ids, in.ID)
+		if !slices.ContainsFunc(in.Messages, func(m journal.Message) bool { return s.withheld.has(m.UID) }) {
+			ids = append(ids, in.ID)
+		}
 	}
 	if len(runs) > 0 || len(ids) > 0 {
 		if err := s.page.Done(ctx, journal.Runs{}.Add(runs...), ids...); err != nil {

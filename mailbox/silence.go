@@ -1,0 +1,101 @@
+package mailbox
+
+import (
+	"context"
+	"slices"
+	"sort"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/mxmove/mxmove/mailbox/internal/wire"
+)
+
+// This file is about servers that answer OK and leave messages out: nothing
+// may follow from what they do not say.
+
+// searcher is what finding out about left out messages needs of either side.
+type searcher interface {
+	fetcher
+	Search(ctx context.Context, set wire.Set) ([]imap.UID, error)
+}
+
+// leftOut asks again for the messages of the open mailbox that a listing did
+// not tell: only an exact search may call one gone. What exists, and is left
+// out once more, is silent.
+func leftOut(ctx context.Context, f searcher, headers bool, told func(imap.UID) bool) (more []Message, silent []imap.UID, err error) {
+	there, err := f.Search(ctx, wire.From(1))
+	if err != nil {
+		return nil, nil, err
+	}
+	untold := slices.DeleteFunc(there, told)
+	if len(untold) == 0 {
+		return nil, nil, nil
+	}
+	if more, err = list(ctx, f, wire.SetOf(untold...), headers); err != nil {
+		return nil, nil, err
+	}
+	return more, slices.DeleteFunc(untold, func(uid imap.UID) bool {
+		_, ok := find(more, uid)
+		return ok
+	}), nil
+}
+
+// short reports whether a listing by UID told fewer messages than there were
+// when the mailbox was opened. What has come since does not count for them.
+func short(sel wire.Selected, n int, uid func(int) imap.UID) bool {
+	if sel.UIDNext != 0 {
+		n = sort.Search(n, func(i int) bool { return uid(i) >= sel.UIDNext })
+	}
+	return n < int(sel.Exists)
+}
+
+// blinded notes of what at the target nobody can say which message it is.
+func (c *comparison) blinded(there sight) {
+	for _, uid := range there.silent {
+		c.blind.add(uid)
+	}
+	for _, m := range there.messages {
+		if m.Header.IsZero() {
+			c.blind.add(m.UID)
+		}
+	}
+}
+
+// blinded finds out whether the target hides something in the window: what it
+// leaves out of an OK, or tells no header of, may be what is looked for. Until
+// it tells, that is not sent again by itself.
+func (s *settling) blinded(ctx context.Context) error {
+	if s.open(doubted) == 0 || s.o.RecopyMissing || s.target.Exists == 0 {
+		return nil
+	}
+	untold, err := s.untold(ctx)
+	if err != nil {
+		return err
+	}
+	if len(untold) > 0 { // or it has come since
+		if err := s.lookAtTarget(ctx, s.known); err != nil {
+			return err
+		}
+		if err := s.find(ctx); err != nil {
+			return err
+		}
+		if untold, err = s.untold(ctx); err != nil {
+			return err
+		}
+	}
+	s.blind = len(untold) > 0 || slices.ContainsFunc(s.free, func(c candidate) bool { return c.Header.IsZero() && !s.taken[c.UID] })
+	return nil
+}
+
+// untold lists what exists in the window and was not listed with it.
+func (s *settling) untold(ctx context.Context) ([]imap.UID, error) {
+	target, err := s.atTarget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	exist, err := target.Search(ctx, wire.From(s.known))
+	return slices.DeleteFunc(exist, func(uid imap.UID) bool {
+		_, told := slices.BinarySearch(s.there, uid)
+		return told
+	}), err
+}
