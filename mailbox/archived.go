@@ -38,7 +38,7 @@ func (p *pairer) archivePlace() string {
 		return p.target.name([]string{p.o.Into, "Archive"})
 	}
 	for _, m := range p.target.boxes {
-		if has(m, imap.MailboxAttrAll) && selectable(m) {
+		if has(m, imap.MailboxAttrAll) && selectable(m) && !p.target.isForeign(m) {
 			return m.Name
 		}
 	}

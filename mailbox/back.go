@@ -16,7 +16,7 @@ func pairsBack(source, target []Mailbox, o PairOptions) ([]Pair, []finding.Findi
 			origin[p.TargetWire] = p
 		}
 	}
-	plain := PairOptions{Source: o.Source, Target: o.Target, Exclude: o.Exclude, Exchange: o.Exchange}
+	plain := PairOptions{Source: o.Source, Target: o.Target, Exclude: o.Exclude, Exchange: o.Exchange, Gmail: o.FromGmail}
 	pairs, found := Pairs(source, target, plain)
 	for i := range pairs {
 		p := &pairs[i]

@@ -147,7 +147,7 @@ func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []f
 	c.fidelity.name(mine.Exchange || theirs.Exchange)
 	o.Source, o.Target, o.Exchange = mine.Namespaces, theirs.Namespaces, mine.Exchange
 	if o.Gmail = mine.Gmail; c.o.Reverse {
-		o.Gmail = theirs.Gmail // for the way forth, which is undone
+		o.Gmail, o.FromGmail = theirs.Gmail, mine.Gmail // the way forth, which is undone, was the other way round
 	}
 	paired := Pairs
 	if c.o.Reverse {

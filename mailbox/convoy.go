@@ -92,6 +92,7 @@ func (v *convoy) travel(ctx context.Context) error {
 		func(d *delta) error { return d.leftOut(ctx) },
 		func(d *delta) error { return d.open(ctx) },
 		func(d *delta) error { return d.settle(ctx) },
+		func(d *delta) error { return d.home(ctx) },
 	} {
 		if err := v.each(step); err != nil {
 			return err

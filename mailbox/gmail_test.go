@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
@@ -176,5 +177,57 @@ func TestWayBackToAGmail(t *testing.T) {
 	}
 	if n := len(l.from.Messages("[Gmail]/All Mail")); n != 7 {
 		t.Errorf("All Mail holds %d messages, want 7", n)
+	}
+}
+
+// TestWayBackFromAGmailBringsWhatWasArchived has the owner archive mail there:
+// what has come since lies only in All Mail, and what was copied there before
+// the switch must not come back beside its original.
+func TestWayBackFromAGmailBringsWhatWasArchived(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Gmail())
+	l.from.Create("INBOX.Work", "")
+	l.to.Create("[Gmail]/All Mail", imap.MailboxAttrAll)
+	l.to.Create("[Gmail]/Trash", imap.MailboxAttrTrash)
+	nameless := awkward()[4:6] // equal headers without a Message-ID
+	deliver(t, l.from, "INBOX", letters(0, 4)...)
+	deliver(t, l.from, "INBOX.Work", append(letters(4, 6), nameless...)...)
+	l.copy()
+	archive := func(name string, body []byte) {
+		t.Helper()
+		for _, m := range l.to.Messages(name) {
+			if string(m.Body) == string(body) {
+				if err := l.to.Remove(name, m.UID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	deliver(t, l.to, "INBOX", letters(20, 23)...)
+	for _, n := range []int{1, 20, 21} {
+		archive("INBOX", letter(n).Body)
+	}
+	archive("Work", letter(5).Body)
+	archive("Work", nameless[0].Body)
+	likeFive := letter(5) // the same header, and not the same message
+	likeFive.Body = append(likeFive.Body, "P.S. This is another one.\r\n"...)
+	deliver(t, l.to, "[Gmail]/All Mail", likeFive)
+
+	l.options.Additions, l.options.Reverse = true, true
+	before := len(l.from.Messages("INBOX.Work"))
+	for n, sent := range []int{4, 0} {
+		l.target.ResetCommands()
+		res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.back()})
+		if err != nil || res.Err() != nil || res.Sent != sent || res.Tally().Missing+res.Tally().Doubt != 0 {
+			t.Fatalf("run %d: Copy() = %v, %v, %d sent, tally %+v, want %d", n, err, res.Err(), res.Sent, res.Tally(), sent)
+		}
+	}
+	want := picture([]imaplab.Message{letter(20), letter(21), likeFive})
+	if got := picture(l.from.Messages("INBOX.Archive")); !slices.Equal(got, want) {
+		t.Errorf("the old archive holds %q, want %q", got, want)
+	}
+	want = picture(append(letters(0, 4), letter(22)))
+	if got := picture(l.from.Messages("INBOX")); !slices.Equal(got, want) || len(l.from.Messages("INBOX.Work")) != before {
+		t.Errorf("the old INBOX holds %q, want %q; Work %d, want %d", got, want, len(l.from.Messages("INBOX.Work")), before)
 	}
 }

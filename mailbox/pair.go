@@ -55,6 +55,7 @@ type PairOptions struct {
 	Source, Target imapconn.Namespaces
 	Exchange       bool                        // the source is one: some of its mailboxes hold no mail
 	Gmail          bool                        // the source is one: what is archived there lies in no mailbox but the one of all messages
+	FromGmail      bool                        // on the way back, the new server is one; Gmail is then the old one's
 	Into           string                      // parent of everything at the target
 	Exclude        []string                    // special uses or names
 	Mailboxes      map[string]string           // explicit pairs, as people see the names
