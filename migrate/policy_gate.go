@@ -89,11 +89,12 @@ func (r *run) announcesPolicy(ctx context.Context, domain string) (bool, error) 
 		return false, err
 	}
 	for _, typ := range []uint16{dns.TypeTXT, dns.TypeCNAME} {
-		if exactly(ctx, client, servers, apex, zone.Key{Name: zone.Canonical("_mta-sts." + domain), Type: typ}) != nil {
-			return true, nil
+		set, err := exactly(ctx, client, servers, apex, zone.Key{Name: zone.Canonical("_mta-sts." + domain), Type: typ})
+		if err != nil || set != nil {
+			return set != nil, err
 		}
 	}
-	return false, context.Cause(ctx)
+	return false, nil
 }
 
 // newExchangers returns the hosts that the changes of the switch put into a

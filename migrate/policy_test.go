@@ -24,6 +24,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/mxmove/mxmove/dnsplan"
+	"github.com/mxmove/mxmove/dnsplan/dnslab"
+	"github.com/mxmove/mxmove/dnsplan/resolver"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -264,5 +266,31 @@ func TestPolicyIsLookedAtBeforeTheSwitch(t *testing.T) {
 				t.Errorf("cutover on a person's word = %v", err)
 			}
 		})
+	}
+}
+
+// TestPolicyOfWhichNobodyKnows: where no server says whether there is a record,
+// the old exchanger's policy may well be enforced.
+func TestPolicyOfWhichNobodyKnows(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, lab.Options{Messages: 1, Attachment: 1 << 10, TTL: 1})
+	policy := servePolicy(t, h)
+	both, old := policyText+"mx: *.provider.example\n", policyText
+	policy.Store(&both)
+	h.ready(t, time.Hour)
+	policy.Store(&old)
+	for _, server := range []*dnslab.Lab{h.DNS, h.Secondary} {
+		server.Break(dnslab.Fault{Kind: dnslab.Servfail, Name: "_mta-sts.example.org"})
+	}
+	err := h.cutover(t)
+	if !errors.Is(err, resolver.ErrNoAnswer) {
+		t.Errorf("cutover = %v, want ErrNoAnswer", err)
+	}
+	h.DNS.Mend()
+	h.Secondary.Mend()
+	err = h.cutover(t)
+	gate, ok := errors.AsType[*migrate.GateError](err)
+	if !ok || len(gate.Refused()) != 1 || gate.Refused()[0].Code != finding.STSRefusesNewMX {
+		t.Errorf("cutover = %v, want the policy to refuse", err)
 	}
 }

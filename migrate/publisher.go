@@ -194,7 +194,11 @@ func (m *Move) listing(ctx context.Context, client *resolver.Client, apex string
 		return nil, err
 	}
 	for _, key := range all.Opaque {
-		if set := exactly(ctx, client, servers, apex, key); set != nil {
+		set, err := exactly(ctx, client, servers, apex, key)
+		if err != nil {
+			return nil, err
+		}
+		if set != nil {
 			all.Zone.Put(*set)
 		}
 	}
@@ -202,14 +206,16 @@ func (m *Move) listing(ctx context.Context, client *resolver.Client, apex string
 }
 
 // exactly returns an RRset as the first server that answers has it, nil where
-// there is none.
-func exactly(ctx context.Context, client *resolver.Client, servers []resolver.Server, apex string, key zone.Key) *zone.RRset {
+// there is none. Where none answers it is not known.
+func exactly(ctx context.Context, client *resolver.Client, servers []resolver.Server, apex string, key zone.Key) (*zone.RRset, error) {
+	err := fmt.Errorf("%w: %s has no server", resolver.ErrNoAnswer, apex)
 	for _, s := range servers {
-		if set, err := client.Exact(ctx, s, apex, key.Name, key.Type); err == nil {
-			return set
+		var set *zone.RRset
+		if set, err = client.Exact(ctx, s, apex, key.Name, key.Type); err == nil {
+			return set, nil
 		}
 	}
-	return nil
+	return nil, err
 }
 
 // fileError turns a complaint about a master file into one about something
