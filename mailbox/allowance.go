@@ -94,15 +94,20 @@ func (c *carrier) spent(ctx context.Context) error {
 	}
 	c.allowance.mu.Lock()
 	defer c.allowance.mu.Unlock()
-	p := c.allowance.pause
-	if p.Span == 0 {
-		return nil
-	}
-	// A pause longer than any is of a clock that went wrong.
-	if rest := p.Until.Sub(c.o.Now()); rest > 0 && rest <= longestPause+time.Hour {
+	if p := c.allowance.pause; c.paused(p) {
 		return &AllowanceError{c.account.Name, p.Until, p.Why}
 	}
 	return nil
+}
+
+// paused reports whether a pause is not over. One longer than any is of a clock
+// that went wrong.
+func (c *carrier) paused(p journal.Pause) bool {
+	if p.Span == 0 {
+		return false
+	}
+	rest := p.Until.Sub(c.o.Now())
+	return rest > 0 && rest <= longestPause+time.Hour
 }
 
 // maySend says why nothing more may be sent, nil while something may.
@@ -208,12 +213,12 @@ func (c *carrier) exhausted(ctx context.Context, err error, target bool) error {
 	if !ok || c.verifies {
 		return err
 	}
-	if rests := c.spent(ctx); errors.Is(rests, ErrAllowance) {
-		return rests // another connection was told the same
-	}
 	a, now := &c.allowance, c.o.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if c.paused(a.pause) { // another connection was told the same
+		return &AllowanceError{c.account.Name, a.pause.Until, a.pause.Why}
+	}
 	p := journal.Pause{Span: firstPause, Why: clean(why)}
 	if lately := a.pause.Until.Add(longestPause); a.pause.Span > 0 && lately.After(now) {
 		p.Span = min(2*a.pause.Span, longestPause)

@@ -18,30 +18,22 @@ import (
 // The lock is free while it waits.
 func (m *Move) copyOn(ctx context.Context, o SyncOptions) (mailbox.Result, error) {
 	var before mailbox.Result
-	began, most := m.o.Clock.Now(), o.MaxBytes
+	deadline, most := m.o.Clock.Now().Add(o.MaxTime), o.MaxBytes
 	for {
 		result, err := m.syncOnce(ctx, o)
-		result.Sent, result.Bytes = result.Sent+before.Sent, result.Bytes+before.Bytes
-		due := m.restsUntil(result)
+		addSent(&result, before)
+		due, why := m.restsUntil(result)
 		if !o.Wait || m.o.DryRun || due.IsZero() || ctx.Err() != nil || errors.Is(err, mailbox.ErrLimit) || errors.Is(err, mailbox.ErrStopped) {
 			return result, err
 		}
-		before = result
-		now := m.o.Clock.Now()
-		if o.MaxTime > 0 && due.Sub(began) >= o.MaxTime || most > 0 && result.Bytes >= most {
+		if o.MaxTime > 0 && !due.Before(deadline) || most > 0 && result.Bytes >= most {
 			return result, errors.Join(fmt.Errorf("%w: it would be over before the copy can go on", mailbox.ErrLimit), err)
 		}
-		m.say("%v", firstLine(err))
-		m.say("waiting until %s (%s): then the copy goes on", stamp(due), span(due.Sub(now)))
-		phase, phaseErr := m.phaseNow(ctx)
-		if phaseErr != nil {
-			return result, phaseErr
-		}
-		if err := m.wait(ctx, o.Stop, due.Sub(now), phase, "until the copy goes on"); err != nil {
+		if err := m.restUntil(ctx, o.Stop, due, why); err != nil {
 			return result, err
 		}
-		if o.MaxTime > 0 {
-			o.MaxTime -= m.o.Clock.Now().Sub(now)
+		if before = result; o.MaxTime > 0 {
+			o.MaxTime = max(deadline.Sub(m.o.Clock.Now()), 1)
 		}
 		if most > 0 {
 			o.MaxBytes = most - result.Bytes
@@ -49,22 +41,51 @@ func (m *Move) copyOn(ctx context.Context, o SyncOptions) (mailbox.Result, error
 	}
 }
 
-// restsUntil returns when the first of the accounts that rest may go on, zero
-// where none rests.
-func (m *Move) restsUntil(result mailbox.Result) time.Time {
-	var first time.Time
-	for _, a := range result.Accounts {
-		var until time.Time
-		if rest := a.Rest(); rest != nil {
-			until = rest.Until
-		} else if d, ok := imapconn.ThrottleDelay(a.Err); ok {
-			until = m.o.Clock.Now().Add(d)
-		}
-		if !until.IsZero() && (first.IsZero() || until.Before(first)) {
-			first = until
+// restUntil says why nothing goes on, and waits.
+func (m *Move) restUntil(ctx context.Context, stop <-chan struct{}, due time.Time, why error) error {
+	phase, err := m.phaseNow(ctx)
+	if err != nil {
+		return err
+	}
+	d := due.Sub(m.o.Clock.Now())
+	m.say("%s", firstLine(why))
+	m.say("waiting until %s (%s): then the copy goes on", stamp(due), span(d))
+	return m.wait(ctx, stop, d, phase, "until the copy goes on")
+}
+
+// addSent counts what the rounds before have sent.
+func addSent(result *mailbox.Result, before mailbox.Result) {
+	result.Sent, result.Bytes = result.Sent+before.Sent, result.Bytes+before.Bytes
+	for i := range min(len(result.Accounts), len(before.Accounts)) {
+		result.Accounts[i].Sent += before.Accounts[i].Sent
+		result.Accounts[i].Bytes += before.Accounts[i].Bytes
+	}
+}
+
+// restsUntil returns when the first of the accounts that rest may go on, and
+// why it rests; zero where none does.
+func (m *Move) restsUntil(result mailbox.Result) (first time.Time, why error) {
+	earlier := func(until time.Time, err error) {
+		if first.IsZero() || until.Before(first) {
+			first, why = until, err
 		}
 	}
-	return first
+	for _, a := range result.Accounts {
+		if rest := a.Rest(); rest != nil {
+			earlier(rest.Until, rest)
+			continue
+		}
+		errs := []error{a.Err}
+		for _, mb := range a.Mailboxes {
+			errs = append(errs, mb.Err)
+		}
+		for _, err := range errs {
+			if d, ok := imapconn.ThrottleDelay(err); ok {
+				earlier(m.o.Clock.Now().Add(d), err)
+			}
+		}
+	}
+	return first, why
 }
 
 // manyDays is how many accounts are named that take days.
