@@ -92,6 +92,9 @@ func (r *run) status(ctx context.Context) (Status, error) {
 			return s, err
 		}
 	}
+	if err := r.tellRefused(ctx, &s, phase); err != nil {
+		return s, err
+	}
 	if err := r.tellHomemade(ctx, &s, phase); err != nil {
 		return s, err
 	}
