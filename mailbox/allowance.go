@@ -189,7 +189,7 @@ func (c *carrier) closeAllowance(ctx context.Context) {
 		c.result.Err = err
 	}
 	if rest := c.result.Rest(); rest != nil {
-		c.emit(Event{Type: AccountWaiting, Account: c.account.Name, Wait: rest.Until.Sub(c.o.Now()), Text: rest.Why})
+		c.emit(Event{Type: AccountWaiting, Account: c.account.Name, Wait: max(0, rest.Until.Sub(c.o.Now())), Text: rest.Why})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -63,7 +64,11 @@ func (r *run) adviseAll(ctx context.Context) error {
 	for _, domain := range r.domains() {
 		if f := facts[domain]; f != nil {
 			for _, line := range f.lines(domain) {
-				r.sayLines(line)
+				if strings.Contains(line, "v=DMARC1") {
+					r.sayLines(line) // a record is to be copied whole
+				} else {
+					r.say("%s", line)
+				}
 			}
 		}
 	}

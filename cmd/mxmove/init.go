@@ -46,8 +46,12 @@ directory. It never writes over an existing file.`,
 			if note != nil {
 				a.term.say("the DNS was not seen, fill in source.imap yourself: %v", note)
 			}
-			_, err = fmt.Fprintf(a.term.out, "%s and %s are written; fill them in, then: mxmove plan\n",
-				filepath.Join(a.dir, "mxmove.yaml"), filepath.Join(a.dir, "accounts.csv"))
+			at := ""
+			if a.dir != "." {
+				at = "-C " + a.dir + " "
+			}
+			_, err = fmt.Fprintf(a.term.out, "%s and %s are written; fill them in, then: mxmove %splan\n",
+				filepath.Join(a.dir, "mxmove.yaml"), filepath.Join(a.dir, "accounts.csv"), at)
 			return err
 		},
 	}
