@@ -109,18 +109,18 @@ type sight struct {
 
 // everything lists a mailbox that was opened, with the headers. It leaves out
 // what apart has.
-func everything(ctx context.Context, f searcher, sel wire.Selected, apart uidSet) (s sight, err error) {
+func (v *verifier) everything(ctx context.Context, f searcher, sel wire.Selected, apart uidSet, name string) (s sight, err error) {
 	if sel.Exists == 0 {
 		return s, nil
 	}
 	s.messages = make([]candidate, 0, min(sel.Exists, mostAhead))
-	err = f.Fetch(ctx, wire.From(1), true, func(m wire.Message) error {
+	err = f.Fetch(ctx, wire.From(1), true, counting(v.counter(name), func(m wire.Message) error {
 		if len(s.messages) >= maxMessages {
 			return fmt.Errorf("%w: more than %d messages in a mailbox", imapconn.ErrProtocol, maxMessages)
 		}
 		s.messages = append(s.messages, candidateOf(m, unsent))
 		return nil
-	})
+	}))
 	if err != nil {
 		return sight{}, err
 	}

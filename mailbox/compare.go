@@ -69,7 +69,7 @@ func (v *verifier) compare(ctx context.Context, e *eyes, pairs []Pair, places []
 			return err
 		}
 		validity = sel.UIDValidity
-		there, err := everything(ctx, e.target, sel, uidSet{})
+		there, err := v.everything(ctx, e.target, sel, uidSet{}, first.Target)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (c *comparison) read(ctx context.Context, p Pair, b *MailboxBalance, validi
 	if err != nil {
 		return err
 	}
-	there, err := everything(ctx, c.eyes.source, sel, apart)
+	there, err := c.everything(ctx, c.eyes.source, sel, apart, p.Source)
 	if err != nil {
 		return err
 	}

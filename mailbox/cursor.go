@@ -117,7 +117,7 @@ func (d *delta) visitSource(ctx context.Context) (visit *imapconn.Visit, err err
 			return nil
 		}
 	}
-	visit.Each = d.list.collect(visit.Set)
+	visit.Each = counting(d.counter(d.pair.Source), d.list.collect(visit.Set))
 	return visit, nil
 }
 
@@ -164,7 +164,7 @@ func (d *delta) whole(ctx context.Context) error {
 	if d.source.Exists == 0 {
 		return nil
 	}
-	err = source.Fetch(ctx, set, false, d.list.collect(set))
+	err = source.Fetch(ctx, set, false, counting(d.counter(d.pair.Source), d.list.collect(set)))
 	d.list.order()
 	return err
 }

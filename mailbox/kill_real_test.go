@@ -20,10 +20,14 @@ import (
 const childEnv = "MXMOVE_TEST_CHILD"
 
 // A task is what such a process copies.
-type task struct{ Source, Target, State, Refused string }
+type task struct {
+	Source, Target, State, Refused string
 
-// TestChild is the process that is there to be killed. It passes when it says
-// that all is done.
+	Memory uint64 // the most that it may take, in octets; 0: not bounded
+}
+
+// TestChild is a process of its own, to be killed or measured. It passes when
+// it says that all is done.
 func TestChild(t *testing.T) {
 	text := os.Getenv(childEnv)
 	if text == "" {
@@ -37,9 +41,15 @@ func TestChild(t *testing.T) {
 		Journal: openJournal(t, k.State),
 		Options: mailbox.Options{Settle: time.Millisecond, Refused: k.Refused},
 	}
+	var peak uint64
+	stop := watchMemory(&peak)
 	res, err := c.Copy(t.Context(), []mailbox.Account{{
 		Name: "anna@example.org", Source: dovecot{k.Source}.side("anna"), Target: dovecot{k.Target}.side("anna"),
 	}})
+	stop()
+	if k.Memory > 0 && peak > k.Memory {
+		t.Errorf("the copy took %d MiB, want at most %d", peak>>20, k.Memory>>20)
+	}
 	if tally := res.Tally(); err != nil || res.Err() != nil || tally.Missing+tally.Doubt > 0 {
 		t.Fatalf("Copy() = %v, %v, tally %+v", err, res.Err(), tally)
 	}

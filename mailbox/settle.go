@@ -216,7 +216,7 @@ func (s *settling) headers(ctx context.Context, left []candidate) error {
 		if err != nil {
 			return err
 		}
-		return fingerprint(ctx, source, left, ours)
+		return fingerprint(ctx, source, left, ours, s.counter(s.pair.Source))
 	}, func() error { return s.freeHeaders(ctx, s.free) })
 }
 
@@ -229,18 +229,20 @@ func (s *settling) freeHeaders(ctx context.Context, free []candidate) error {
 	if err != nil {
 		return err
 	}
-	return fingerprint(ctx, target, free, uids(free))
+	return fingerprint(ctx, target, free, uids(free), func() {})
 }
 
 // fingerprint fills in what a listing with headers tells.
-func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID) error {
+func fingerprint(ctx context.Context, f fetcher, cs []candidate, of []imap.UID, count func()) error {
 	if len(of) == 0 {
 		return nil
 	}
-	told, err := list(ctx, f, wire.SetOf(of...), true)
-	if err != nil {
+	var told []Message
+	set := wire.SetOf(of...)
+	if err := f.Fetch(ctx, set, true, counting(count, collect(&told, set))); err != nil {
 		return err
 	}
+	told = ordered(told)
 	for i, c := range cs {
 		if m, ok := find(told, c.UID); ok && !m.Header.IsZero() {
 			cs[i] = candidateOf(m, c.claim)

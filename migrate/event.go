@@ -37,6 +37,7 @@ type Event struct {
 	Phase   step.Phase     `json:"phase,omitempty"`        // with PhaseReached and Waiting
 	Tally   *mailbox.Tally `json:"tally,omitempty"`        // with the done events
 	Bytes   int64          `json:"bytes,omitempty"`        // octets of messages sent so far
+	Listed  int            `json:"listed,omitempty"`       // with MailboxProgress: messages that a list has told so far
 	Total   int            `json:"total,omitempty"`        // messages of the mailbox
 	Done    int            `json:"done,omitempty"`         // of which settled
 	Wait    float64        `json:"wait_seconds,omitempty"` // with AccountWaiting

@@ -216,7 +216,7 @@ func (r *run) atProvider(p *provider.Provider) bool {
 func (r *run) forward(e mailbox.Event) {
 	r.emit(Event{
 		Type: EventType(e.Type), Account: e.Account, Mailbox: e.Mailbox, Text: e.Text,
-		Tally: e.Tally, Bytes: e.Bytes, Total: e.Total, Done: e.Done, Hold: e.Hold, Wait: e.Wait.Seconds(),
+		Tally: e.Tally, Bytes: e.Bytes, Listed: e.Listed, Total: e.Total, Done: e.Done, Hold: e.Hold, Wait: e.Wait.Seconds(),
 	})
 }
 

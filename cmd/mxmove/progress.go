@@ -90,6 +90,7 @@ type accountProgress struct {
 	boxes map[string]migrate.Event
 	hold  mailbox.Hold // what the copy waits for most, as far as that is known
 	bar   *mpb.Bar
+	lists *mpb.Bar               // in its place as long as nothing but lists can be told
 	text  atomic.Pointer[string] // as the bar shows it, from a goroutine of its own
 }
 
@@ -107,6 +108,10 @@ func (p *progress) event(e migrate.Event) {
 			acc = &accountProgress{name: e.Account, began: now, told: now, boxes: make(map[string]migrate.Event)}
 			p.accounts[e.Account] = acc
 		}
+		if e.Listed > 0 {
+			p.listed(acc, e, now)
+			return
+		}
 		acc.boxes[e.Mailbox], acc.hold = e, e.Hold
 		p.show(acc, now)
 	case migrate.AccountWaiting:
@@ -123,6 +128,43 @@ func (p *progress) event(e migrate.Event) {
 	}
 }
 
+// listed tells of a list that is being read, as long as nothing better can be
+// told of the account.
+func (p *progress) listed(acc *accountProgress, e migrate.Event, now time.Time) {
+	if len(acc.boxes) > 0 {
+		return
+	}
+	text := fmt.Sprintf("%s: %s: %d messages listed", clean(acc.name), clean(e.Mailbox), e.Listed)
+	acc.text.Store(&text)
+	switch {
+	case p.term.bars && acc.lists == nil:
+		acc.lists = p.container().New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return *acc.text.Load()
+		})))
+	case !p.term.bars && now.Sub(acc.told) >= plainEvery:
+		acc.told = now
+		p.term.say("%s", text)
+	}
+}
+
+// container is what the bars are drawn in.
+func (p *progress) container() *mpb.Progress {
+	if p.bars == nil {
+		p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(24))
+	}
+	return p.bars
+}
+
+// remove takes the account's line away.
+func (acc *accountProgress) remove() {
+	for _, bar := range []**mpb.Bar{&acc.bar, &acc.lists} {
+		if *bar != nil {
+			(*bar).Abort(true)
+			*bar = nil
+		}
+	}
+}
+
 // show draws the account's bar, or writes a plain line when its last one is
 // old enough.
 func (p *progress) show(acc *accountProgress, now time.Time) {
@@ -136,16 +178,11 @@ func (p *progress) show(acc *accountProgress, now time.Time) {
 			p.term.say("%s", text)
 		}
 	case done >= total:
-		if acc.bar != nil {
-			acc.bar.Abort(true) // the next mailbox brings it back
-			acc.bar = nil
-		}
+		acc.remove() // the next mailbox brings it back
 	default:
-		if p.bars == nil {
-			p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(24))
-		}
 		if acc.bar == nil {
-			acc.bar = p.bars.AddBar(int64(total), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+			acc.remove()
+			acc.bar = p.container().AddBar(int64(total), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 				return *acc.text.Load()
 			})))
 		}
@@ -192,11 +229,8 @@ func (p *progress) waiting(e migrate.Event) {
 	case e.Until.IsZero():
 		p.finish()
 	case left > 5*time.Second:
-		if p.bars == nil {
-			p.bars = mpb.New(mpb.WithOutput(p.term.err), mpb.WithWidth(24))
-		}
 		began := time.Now()
-		p.wait = p.bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+		p.wait = p.container().New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 			return waitLine(e, max(0, left-time.Since(began)))
 		})))
 	}
@@ -223,9 +257,7 @@ func (p *progress) line(text string) {
 // The container ends with it, or it would go on drawing over later lines.
 func (p *progress) finish() {
 	for _, acc := range p.accounts {
-		if acc.bar != nil {
-			acc.bar.Abort(true)
-		}
+		acc.remove()
 	}
 	if p.wait != nil {
 		p.wait.Abort(true)

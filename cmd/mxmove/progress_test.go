@@ -92,3 +92,29 @@ func TestProgressShowsAWaitRunDown(t *testing.T) {
 		}
 	}
 }
+
+func TestProgressTellsOfAList(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := &progress{term: &terminal{err: &out}, accounts: make(map[string]*accountProgress)}
+	e := migrate.Event{Type: migrate.MailboxProgress, Account: "anna@example.org", Mailbox: "INBOX", Listed: 4096}
+	p.event(e)
+	p.accounts["anna@example.org"].told = time.Now().Add(-plainEvery)
+	e.Listed = 8192
+	p.event(e)
+	if got, want := out.String(), "anna@example.org: INBOX: 8192 messages listed\n"; got != want {
+		t.Errorf("the line is %q, want %q", got, want)
+	}
+	out.Reset()
+	p = &progress{term: &terminal{err: &out, bars: true}, accounts: make(map[string]*accountProgress)}
+	p.event(e)
+	acc := p.accounts["anna@example.org"]
+	if acc.lists == nil || !strings.HasSuffix(*acc.text.Load(), "8192 messages listed") {
+		t.Error("no line on a terminal")
+	}
+	p.event(migrate.Event{Type: migrate.MailboxProgress, Account: "anna@example.org", Mailbox: "INBOX", Total: 50, Done: 1})
+	if p.event(e); acc.lists != nil || acc.bar == nil || !strings.Contains(*acc.text.Load(), "1 of 50 messages") {
+		t.Errorf("while messages are sent, the line is %q", *acc.text.Load())
+	}
+	p.end()
+}

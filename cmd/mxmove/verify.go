@@ -32,13 +32,19 @@ Exit: 0 balanced, 3 something is missing, in doubt, different or unread.`,
 			if a.verbose && !a.json {
 				o.Message = a.printMark
 			}
-			m, err := a.open(cmd.Context(), a.talk())
+			events, done := a.talk(), func() {}
+			if !a.json && !a.verbose { // marks are lines of the answer
+				events, done = a.watching()
+			}
+			defer done()
+			m, err := a.open(cmd.Context(), events)
 			if err != nil {
 				return err
 			}
 			// Both sides of a mailbox may be a million messages.
 			defer debug.SetGCPercent(debug.SetGCPercent(50))
 			balance, err := m.Verify(cmd.Context(), o)
+			done()
 			switch {
 			case len(balance.Accounts) == 0:
 				return err
