@@ -147,6 +147,63 @@ func TestRequestsAnsweredTogether(t *testing.T) {
 	}
 }
 
+// TestRequestsOfSeveralMailboxes asks for mailboxes with the same UIDs, cut
+// differently, one after the other without waiting. Each message goes to the
+// request for its own mailbox; of one with another UIDVALIDITY nothing is taken.
+func TestRequestsOfSeveralMailboxes(t *testing.T) {
+	t.Parallel()
+	s := source(t, func(p *peer) {
+		const fetch = "UID FETCH %s (UID BODY.PEEK[])"
+		commands := []string{
+			`EXAMINE "A"`, fmt.Sprintf(fetch, "1:3"), fmt.Sprintf(fetch, "4"), `EXAMINE "B"`, fmt.Sprintf(fetch, "1:2"),
+			fmt.Sprintf(fetch, "3:4"), `EXAMINE "C"`, fmt.Sprintf(fetch, "1"), fmt.Sprintf(fetch, "2:4"),
+		}
+		tags := p.commands(commands...)
+		name, next := "", 1
+		for i, command := range commands {
+			if opened, ok := strings.CutPrefix(command, `EXAMINE "`); ok {
+				name, next = strings.TrimSuffix(opened, `"`), 1
+				p.send("* OK [UIDVALIDITY 4] x\r\n")
+			}
+			for end := map[string]int{"1": 1, "1:2": 2, "1:3": 3, "4": 4, "3:4": 4, "2:4": 4}[strings.Fields(command + " x x")[2]]; next <= end; next++ {
+				p.send(fmt.Sprintf("* %[1]d FETCH (UID %[1]d BODY[] {2}\r\n%[2]s%[1]d)\r\n", next, name))
+			}
+			p.send(tags[i] + " OK done\r\n")
+		}
+	})
+	var got []string
+	request := func(name string, validity uint32, uids ...imap.UID) *imapconn.Request {
+		return &imapconn.Request{Mailbox: name, Validity: validity, UIDs: uids,
+			Body: func(_ imap.UID, _ int64, body io.Reader) error {
+				octets, err := io.ReadAll(body)
+				got = append(got, name+"="+string(octets))
+				return err
+			},
+			Done: func(err error) error {
+				if err != nil {
+					got = append(got, name+" refused")
+				}
+				return nil
+			},
+		}
+	}
+	todo := []*imapconn.Request{
+		request("A", 4, 1, 2, 3), request("A", 4, 4), request("B", 4, 1, 2), request("B", 4, 3, 4), request("C", 5, 1), request("C", 5, 2, 3, 4),
+	}
+	err := s.Requests(t.Context(), func(bool) (*imapconn.Request, error) {
+		if len(todo) == 0 {
+			return nil, nil
+		}
+		r := todo[0]
+		todo = todo[1:]
+		return r, nil
+	})
+	want := strings.Fields("A=A1 A=A2 A=A3 A=A4 B=B1 B=B2 B=B3 B=B4")
+	if want = append(want, "C refused", "C refused"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("Requests() = %v, gave %q, want %q", err, got, want)
+	}
+}
+
 // TestRequestsGoOnBeforeTheAnswer speaks to a server that answers nothing
 // before all is asked for: what has come in whole makes room for more.
 func TestRequestsGoOnBeforeTheAnswer(t *testing.T) {

@@ -60,9 +60,18 @@ func (s *session) Requests(ctx context.Context, next func(idle bool) (*Request, 
 type requests struct {
 	*session
 	open   string // the mailbox that is open when all that was sent is done
+	door   *door  // how it was opened; nil: it was open before
 	queue  []*step
 	active []*asked
 	all    *bodies // gives to all that are active
+}
+
+// A door is the opening of a mailbox. Until it is answered, what comes belongs
+// to the mailbox before, which may have the same UIDs.
+type door struct {
+	waiting  []*asked // requests for the mailbox
+	answered bool
+	refusal  error // why nothing of it is taken
 }
 
 // asked is a request and what has come of it.
@@ -78,9 +87,15 @@ func (r *requests) add(request *Request) {
 	a := &asked{Request: request, bodies: newBodies(request.UIDs, request.Body)}
 	a.n, _ = a.set.Count() // of UIDs, never open
 	if r.open != request.Mailbox {
-		r.open = request.Mailbox
-		r.queue = append(r.queue, r.examine(a))
-	} else {
+		r.open, r.door = request.Mailbox, new(door)
+		r.queue = append(r.queue, r.examine(request, r.door))
+	}
+	switch d := r.door; {
+	case d != nil && !d.answered:
+		d.waiting = append(d.waiting, a)
+	case d != nil && d.refusal != nil:
+		a.refusal = d.refusal
+	default:
 		r.activate(append(r.active, a))
 	}
 	for _, command := range fetchCommands(a.set, "(UID BODY.PEEK[])") {
@@ -94,21 +109,27 @@ func (r *requests) add(request *Request) {
 	}
 }
 
-// examine opens the mailbox of a request. What is under way in another is
-// finished by then: the command is one that servers wait for.
-func (r *requests) examine(a *asked) *step {
-	v := &Visit{Name: a.Mailbox}
+// examine opens the mailbox of a request, and lets those in that wait for it.
+// What is under way in another is finished by then: the command is one that
+// servers wait for.
+func (r *requests) examine(request *Request, d *door) *step {
+	v := &Visit{Name: request.Mailbox}
 	st := r.opening(v)
 	opened := st.done
 	st.done = func(p *wire.Response, err error) error {
 		if err := opened(p, err); err != nil {
 			return err
 		}
-		if a.refusal = v.Err; a.refusal == nil && v.Selected.UIDValidity != a.Validity {
-			a.refusal = fmt.Errorf("%w: UIDVALIDITY of %s is now %d", ErrProtocol, show(a.Mailbox), v.Selected.UIDValidity)
+		d.answered, d.refusal = true, v.Err
+		if d.refusal == nil && v.Selected.UIDValidity != request.Validity {
+			d.refusal = fmt.Errorf("%w: UIDVALIDITY of %s is now %d", ErrProtocol, show(request.Mailbox), v.Selected.UIDValidity)
 		}
-		if a.refusal == nil {
-			r.activate(append(r.active, a))
+		if d.refusal == nil {
+			r.activate(append(r.active, d.waiting...))
+			return nil
+		}
+		for _, a := range d.waiting {
+			a.refusal = d.refusal
 		}
 		return nil
 	}
