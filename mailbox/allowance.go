@@ -92,6 +92,9 @@ func (c *carrier) spent(ctx context.Context) error {
 	if err := c.run.spent(ctx); err != nil {
 		return err
 	}
+	if err := c.rivalry.stopped(); err != nil {
+		return err
+	}
 	c.allowance.mu.Lock()
 	defer c.allowance.mu.Unlock()
 	if p := c.allowance.pause; c.paused(p) {

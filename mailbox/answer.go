@@ -65,6 +65,7 @@ func (w *writer) finish(ctx context.Context, l *load) error {
 	for _, a := range l.taken {
 		w.succeeded(l, a.place)
 	}
+	l.d.share.given(l.taken)
 	l.d.progress()
 	if len(l.refused) == 0 {
 		w.drop(l)

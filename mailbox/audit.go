@@ -30,7 +30,29 @@ func (d *delta) audit(ctx context.Context) error {
 	if err := s.melted(ctx); err != nil {
 		return err
 	}
-	return s.conclude(ctx)
+	if err := s.conclude(ctx); err != nil {
+		return err
+	}
+	return s.strange(ctx)
+}
+
+// strange looks at the messages of others when all of ours are there: a mailbox
+// may have been too small to look at them before.
+func (s *settling) strange(ctx context.Context) error {
+	strangers := 0
+	for _, c := range s.free {
+		if !s.taken[c.UID] {
+			strangers++
+		}
+	}
+	if strangers < fewStrangers || s.account.Into != "" {
+		return nil
+	}
+	if err := s.compete(ctx, s.known); err != nil {
+		return err
+	}
+	s.err = s.rivalry.stopped()
+	return nil
 }
 
 // doubles looks among what is at the target and belongs to nothing for first

@@ -26,6 +26,7 @@ type carrier struct {
 
 	holds     holds
 	allowance allowance
+	rivalry   rivalry
 	passed    atomic.Bool // some message of this run is at the target
 
 	fidelity fidelity

@@ -120,7 +120,7 @@ func (v *convoy) travel(ctx context.Context) error {
 
 // early reports whether an error only says that nothing more is to be begun.
 func early(err error) bool {
-	return errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) || errors.Is(err, ErrAllowance)
+	return errors.Is(err, ErrLimit) || errors.Is(err, ErrStopped) || errors.Is(err, ErrAllowance) || errors.Is(err, ErrRival)
 }
 
 // each does a step for every mailbox that is still on its way. A refusal

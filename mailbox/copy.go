@@ -216,6 +216,11 @@ func (w *writer) begin(ctx context.Context, l *load) error {
 	if w.stop == nil {
 		w.stop = w.maySend(ctx)
 	}
+	if w.stop == nil && l.d.crowded() {
+		if err := w.compete(ctx, l.d); err != nil {
+			return err
+		}
+	}
 	if w.stop != nil || l.d.fail != nil {
 		w.drop(l)
 		return nil

@@ -41,6 +41,7 @@ type delta struct {
 	seen                 []imap.UID                  // what the look has listed
 	seenFrom             imap.UID                    // from which UID on; 0: not listed
 	sentNow              uidSet                      // by this attempt
+	share                share                       // of this attempt in the target mailbox
 	sending              []imap.UID                  // by this attempt
 	suspected            map[imap.UID]suspicion
 	redated              map[dated]int // messages that got another date; the reader's

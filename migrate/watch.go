@@ -130,7 +130,7 @@ func outage(result mailbox.Result) bool {
 	}
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool {
-		return imapconn.Class(err) != imapconn.ClassTemporary && !errors.Is(err, mailbox.ErrAllowance)
+		return imapconn.Class(err) != imapconn.ClassTemporary && !errors.Is(err, mailbox.ErrAllowance) && !errors.Is(err, mailbox.ErrRival)
 	})
 }
 

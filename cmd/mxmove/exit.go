@@ -103,7 +103,7 @@ func classify(err error) int {
 	switch e := err.(type) {
 	case *usageError, *config.Error:
 		return exitUsage
-	case *state.LockedError:
+	case *state.LockedError, *mailbox.RivalError:
 		return exitLocked
 	case *migrate.PhaseError, *publish.StaleError:
 		return exitGate

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/mxmove/mxmove/mailbox"
+	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/probe"
 )
 
@@ -25,5 +29,19 @@ func TestExitCodeOfAPort(t *testing.T) {
 		if got := exitCode(err); got != tt.want {
 			t.Errorf("exitCode(%v) = %d, want %d", err, got, tt.want)
 		}
+	}
+}
+
+// TestExitOfARival is that of another run that holds the lock, whatever else
+// was left undone by it.
+func TestExitOfARival(t *testing.T) {
+	t.Parallel()
+	err := errors.Join(fmt.Errorf("sync: %w", &mailbox.RivalError{Account: "anna@example.org", Mailbox: "INBOX", Messages: 12}),
+		&migrate.PersonError{What: "copied", Items: []string{"100 messages missing"}})
+	if got := exitCode(err); got != exitLocked {
+		t.Errorf("exitCode(%v) = %d, want %d", err, got, exitLocked)
+	}
+	if hint := hintFor(err); !strings.Contains(hint, "stop the other one") {
+		t.Errorf("hintFor(%v) = %q", err, hint)
 	}
 }

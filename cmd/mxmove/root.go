@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mxmove/mxmove/mailbox"
 	"github.com/mxmove/mxmove/mailbox/oauth"
 	"github.com/mxmove/mxmove/migrate"
 	"github.com/mxmove/mxmove/migrate/config"
@@ -277,6 +278,9 @@ func hintFor(err error) string {
 				return fmt.Sprintf("%s; mxmove explain %s says more", r.Fix, r.Code)
 			}
 		}
+	}
+	if errors.Is(err, mailbox.ErrRival) {
+		return "stop the other one or let it end, then run the same command again: it finds what both have sent"
 	}
 	switch exitCode(err) {
 	case exitGate:
