@@ -134,6 +134,9 @@ func (w *writer) succeeded(l *load, place int) {
 	}
 	d.sentNow.add(m.UID)
 	d.passed.Store(true)
+	if m.Size >= streamed && m.Size > d.largest.Load() {
+		d.largest.Store(m.Size) // of two connections the smaller may stay: it is asked once more
+	}
 	d.res.Sent++
 	if d.o.Trace && len(d.res.Traced) < maxTraced {
 		d.res.Traced = append(d.res.Traced, m.UID)

@@ -27,7 +27,8 @@ type carrier struct {
 	holds     holds
 	allowance allowance
 	rivalry   rivalry
-	passed    atomic.Bool // some message of this run is at the target
+	passed    atomic.Bool  // some message of this run is at the target
+	largest   atomic.Int64 // octets of the largest one, of those that travel as streams
 
 	fidelity fidelity
 

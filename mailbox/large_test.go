@@ -2,6 +2,7 @@ package mailbox_test
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,5 +69,41 @@ func TestLargeMessageThatIsRefused(t *testing.T) {
 				t.Errorf("Verify() = %+v, want a balance", b)
 			}
 		})
+	}
+}
+
+// TestLargeMessageIsNotSentInVain where the target takes octets unasked and
+// says nothing of a limit: it has to ask for those of a size that it has not
+// taken yet.
+func TestLargeMessageIsNotSentInVain(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	most := 10 << 20
+	l.target.SetFaults(imaplab.Faults{Command: func(c imaplab.Command) imaplab.Action {
+		_, literal, _ := strings.Cut(c.Args, "{")
+		n, _ := strconv.Atoi(strings.TrimRight(literal, "+}"))
+		if c.Verb == "APPEND" && n > most {
+			return imaplab.Refuse
+		}
+		return imaplab.Pass
+	}})
+	for n, octets := range []int{9 << 20, 9<<20 - 1000, 12 << 20} {
+		m := letter(n)
+		m.Body = append(m.Body, bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n"), octets/64)...)
+		deliver(t, l.from, "INBOX", m)
+	}
+	deliver(t, l.from, "INBOX", letter(5))
+	if got := l.copy().Tally(); got != (mailbox.Tally{Messages: 4, Copied: 3, Refused: 1}) {
+		t.Errorf("tally = %+v, want one refused", got)
+	}
+	var heads []string
+	for _, c := range l.target.Commands() {
+		if strings.HasPrefix(c, "APPEND") {
+			heads = append(heads, c[strings.Index(c, "{"):])
+		}
+	}
+	unasked := func(head string) bool { return strings.HasSuffix(head, "+}") }
+	if len(heads) < 4 || unasked(heads[0]) || unasked(heads[2]) || !unasked(heads[len(heads)-1]) {
+		t.Errorf("APPENDs with %q: the first and the third literal have to be asked for, and not the last", heads)
 	}
 }

@@ -137,7 +137,9 @@ func (l *load) item(i int, flags []imap.Flag) lane.Item {
 	m := l.messages[i]
 	it := lane.Item{Flags: flags, Date: m.InternalDate, Size: m.Size}
 	if l.stream != nil {
-		it.Body = l.stream.r
+		// A size that was never taken may be refused: tens of megabytes are then
+		// not sent in vain.
+		it.Body, it.Ask = l.stream.r, l.d.appendLimit() == 0 && m.Size > l.d.largest.Load()
 	} else {
 		it.Octets = l.octets[i]
 		if it.Octets == nil {

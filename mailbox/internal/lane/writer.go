@@ -27,6 +27,7 @@ type Item struct {
 
 	Octets []byte    // the message, Size octets of it
 	Body   io.Reader // gives the octets where Octets is nil
+	Ask    bool      // the target has to ask for the octets, even where it takes them unasked
 }
 
 // An Answer is what the target said to a batch. With an Err that is an
@@ -106,7 +107,7 @@ func (w *Writer) head(p *pending, mailbox string) error {
 		_, err := w.raw.WriteString(quoted)
 		return err
 	}
-	if err := w.announce(p, int64(len(mailbox))); err != nil || p.answer != nil {
+	if err := w.announce(p, int64(len(mailbox)), false); err != nil || p.answer != nil {
 		return err
 	}
 	_, err := w.raw.WriteString(mailbox)
@@ -136,7 +137,7 @@ func (w *Writer) item(p *pending, item Item) error {
 	if _, err := w.raw.WriteString(b.String()); err != nil {
 		return err
 	}
-	if err := w.announce(p, item.Size); err != nil || p.answer != nil {
+	if err := w.announce(p, item.Size, item.Ask); err != nil || p.answer != nil {
 		return err
 	}
 	if item.Octets != nil {
@@ -154,9 +155,15 @@ func (w *Writer) item(p *pending, item Item) error {
 }
 
 // announce writes the size of a literal and, where the server wants to be
-// asked, waits for its consent. A refusal in its place becomes p's answer.
-func (w *Writer) announce(p *pending, size int64) error {
-	sync, err := w.raw.Literal(size)
+// asked or has to be, waits for its consent. A refusal in its place becomes p's
+// answer.
+func (w *Writer) announce(p *pending, size int64, ask bool) error {
+	sync, err := true, error(nil)
+	if ask {
+		err = w.raw.SyncLiteral(size)
+	} else {
+		sync, err = w.raw.Literal(size)
+	}
 	if err != nil || !sync {
 		return err
 	}
