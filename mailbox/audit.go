@@ -116,19 +116,9 @@ func (s *settling) melted(ctx context.Context) error {
 // recopy forgets what was copied once and is no longer at the target, and
 // what was refused, so that it is sent again.
 func (d *delta) recopy(ctx context.Context) error {
-	there := make(map[imap.UID]bool)
-	if d.target.Exists > 0 {
-		target, err := d.atTarget(ctx)
-		if err != nil {
-			return err
-		}
-		ms, err := list(ctx, target, wire.From(1), false)
-		if err != nil {
-			return err
-		}
-		for _, m := range ms {
-			there[m.UID] = true
-		}
+	there, err := d.stillThere(ctx)
+	if err != nil {
+		return err
 	}
 	kept := d.runs.Without(func(uid imap.UID) bool {
 		_, target, _ := d.runs.Find(uid)
@@ -146,4 +136,32 @@ func (d *delta) recopy(ctx context.Context) error {
 		}
 	}
 	return d.page.Replace(ctx, kept)
+}
+
+// stillThere tells what the target mailbox has, by an exact search where its
+// listing leaves something out.
+func (d *delta) stillThere(ctx context.Context) (map[imap.UID]bool, error) {
+	there := make(map[imap.UID]bool)
+	if d.target.Exists == 0 {
+		return there, nil
+	}
+	target, err := d.atTarget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ms, err := list(ctx, target, wire.From(1), false)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range ms {
+		there[m.UID] = true
+	}
+	if !short(d.target, len(ms), func(i int) imap.UID { return ms[i].UID }) {
+		return there, nil
+	}
+	exist, err := target.Search(ctx, wire.From(1))
+	for _, uid := range exist {
+		there[uid] = true
+	}
+	return there, err
 }

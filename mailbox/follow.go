@@ -141,15 +141,16 @@ func (p Pair) shrunk() (fewer, changed bool) {
 // not complete proves nothing.
 func (f *follower) gap(ctx context.Context, seen *glance) (*gap, error) {
 	p := seen.pair
-	if seen.visit.Err != nil || len(seen.uids) != int(seen.visit.Selected.Exists) {
+	sel := seen.visit.Selected
+	if seen.visit.Err != nil || before(sel, len(seen.uids), func(i int) imap.UID { return seen.uids[i] }) != int(sel.Exists) {
 		p.behind = true
 		return nil, nil
 	}
 	if err := f.archived(ctx, seen); err != nil {
 		return nil, err
 	}
-	p.followValidity = seen.visit.Selected.UIDValidity
-	f.next[p.SourceWire] = seen.visit.Selected.UIDNext
+	p.followValidity = sel.UIDValidity
+	f.next[p.SourceWire] = sel.UIDNext
 	if p.targetStatus.UIDValidity == nil {
 		return nil, f.arrive(ctx, p, seen.uids, nil) // it has just been made
 	}

@@ -41,12 +41,18 @@ func leftOut(ctx context.Context, f searcher, headers bool, told func(imap.UID) 
 }
 
 // short reports whether a listing by UID told fewer messages than there were
-// when the mailbox was opened. What has come since does not count for them.
+// when the mailbox was opened.
 func short(sel wire.Selected, n int, uid func(int) imap.UID) bool {
-	if sel.UIDNext != 0 {
-		n = sort.Search(n, func(i int) bool { return uid(i) >= sel.UIDNext })
+	return before(sel, n, uid) < int(sel.Exists)
+}
+
+// before counts what of a listing by UID was there when the mailbox was opened:
+// what has come since does not stand in for what was left out.
+func before(sel wire.Selected, n int, uid func(int) imap.UID) int {
+	if sel.UIDNext == 0 {
+		return n
 	}
-	return n < int(sel.Exists)
+	return sort.Search(n, func(i int) bool { return uid(i) >= sel.UIDNext })
 }
 
 // blinded notes of what at the target nobody can say which message it is.

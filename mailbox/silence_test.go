@@ -137,3 +137,23 @@ func TestNothingIsResentWhileTheTargetHidesMessages(t *testing.T) {
 	}
 	same(t, l.from, "INBOX", l.to, "INBOX")
 }
+
+// TestNothingIsRecopiedThatTheTargetHides sends again only what an exact search
+// does not find either.
+func TestNothingIsRecopiedThatTheTargetHides(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	deliver(t, l.from, "INBOX", letters(0, 6)...)
+	l.copy()
+	if err := l.to.Remove("INBOX", 2); err != nil {
+		t.Fatal(err)
+	}
+	var silent atomic.Bool
+	silent.Store(true)
+	l.target.SetFaults(leaving(l.to, "INBOX", 4, &silent))
+	l.options.RecopyMissing = true
+	if res := l.copy(); res.Sent != 1 {
+		t.Errorf("sent %d, want the one that is missing", res.Sent)
+	}
+	same(t, l.from, "INBOX", l.to, "INBOX")
+}
