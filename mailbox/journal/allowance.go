@@ -17,19 +17,16 @@ type Pause struct {
 // Sent adds octets to what an account has sent to the target in an hour, given
 // as Unix time in hours. What was sent before the hour forget is forgotten.
 func (j *Journal) Sent(ctx context.Context, account string, hour, octets, forget int64) error {
-	tx, err := j.db.BeginTx(ctx, nil)
+	err := j.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `INSERT INTO copy_sent (account, sent_hour, octets) VALUES ($1, $2, $3)
+			ON CONFLICT (account, sent_hour) DO UPDATE SET octets = copy_sent.octets + excluded.octets`, text(account), hour, octets)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, `DELETE FROM copy_sent WHERE account = $1 AND sent_hour < $2`, text(account), forget)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("journal of what was sent: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // without effect after Commit
-	if _, err := tx.ExecContext(ctx, `INSERT INTO copy_sent (account, sent_hour, octets) VALUES ($1, $2, $3)
-		ON CONFLICT (account, sent_hour) DO UPDATE SET octets = copy_sent.octets + excluded.octets`, text(account), hour, octets); err != nil {
-		return fmt.Errorf("journal of what was sent: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM copy_sent WHERE account = $1 AND sent_hour < $2`, text(account), forget); err != nil {
-		return fmt.Errorf("journal of what was sent: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("journal of what was sent: %w", err)
 	}
 	return nil

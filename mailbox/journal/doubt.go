@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 )
@@ -10,9 +9,9 @@ import (
 // Doubt remembers messages that were sent again after two looks had not found
 // them: the first attempt may still come to light, and is then a double.
 func (p *Page) Doubt(ctx context.Context, ms []Message) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *transaction) error {
 		for _, m := range ms {
-			_, err := tx.ExecContext(ctx, `INSERT INTO copy_doubt
+			_, err := tx.exec(ctx, `INSERT INTO copy_doubt
 				(pair, reverse, target_validity, audits, size, date, header) VALUES ($1, $2, $3, 0, $4, $5, $6)`,
 				p.pair, p.reverse(), p.key.TargetValidity, m.Size, stamp(m.Date), hex.EncodeToString(m.Header[:]))
 			if err != nil {
@@ -59,14 +58,14 @@ const doubtAudits = 2
 // Audited counts an audit of the target mailbox; doubts that were watched for
 // long enough are closed.
 func (p *Page) Audited(ctx context.Context) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *transaction) error {
 		key := []any{p.pair, p.reverse(), p.key.TargetValidity}
-		_, err := tx.ExecContext(ctx, `UPDATE copy_doubt SET audits = audits + 1
+		_, err := tx.exec(ctx, `UPDATE copy_doubt SET audits = audits + 1
 			WHERE pair = $1 AND reverse = $2 AND target_validity = $3`, key...)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM copy_doubt
+		_, err = tx.exec(ctx, `DELETE FROM copy_doubt
 			WHERE pair = $1 AND reverse = $2 AND target_validity = $3 AND audits >= $4`, append(key, doubtAudits)...)
 		return err
 	})

@@ -3,7 +3,6 @@ package journal
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -36,8 +35,8 @@ type Intent struct {
 // intent is durable and the batch may be sent.
 func (p *Page) Begin(ctx context.Context, in Intent) (int64, error) {
 	var id int64
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `INSERT INTO copy_intent
+	err := p.change(ctx, func(tx *transaction) error {
+		return tx.row(ctx, `INSERT INTO copy_intent
 			(id, pair, reverse, source_validity, target_validity, look, stored, made, messages)
 			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, 0, $6, $7 FROM copy_intent WHERE true
 			RETURNING id`, p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity,
@@ -52,8 +51,8 @@ func (p *Page) Begin(ctx context.Context, in Intent) (int64, error) {
 // Stored notes that the target took these messages of a batch but did not name
 // their UIDs: the intent stays open until a look finds them.
 func (p *Page) Stored(ctx context.Context, id int64, taken []Message) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE copy_intent SET stored = 1, messages = $1
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `UPDATE copy_intent SET stored = 1, messages = $1
 			WHERE id = $2 AND pair = $3`, pack(taken), id, p.pair)
 		return err
 	})
@@ -66,9 +65,9 @@ func (p *Page) Stored(ctx context.Context, id int64, taken []Message) error {
 // Done closes intents and notes what is now known to be at the target. With
 // no runs the batch is known not to be there.
 func (p *Page) Done(ctx context.Context, runs []Run, ids ...int64) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
+	err := p.change(ctx, func(tx *transaction) error {
 		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM copy_intent WHERE id = $1 AND pair = $2`, id, p.pair); err != nil {
+			if _, err := tx.exec(ctx, `DELETE FROM copy_intent WHERE id = $1 AND pair = $2`, id, p.pair); err != nil {
 				return err
 			}
 		}
@@ -120,12 +119,12 @@ func (p *Page) Stale(ctx context.Context) (int64, error) {
 	other := `FROM copy_intent WHERE pair = $1 AND reverse = $2
 		AND (source_validity <> $3 OR target_validity <> $4)`
 	args := []any{p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity}
-	err := p.j.db.QueryRowContext(ctx, `SELECT COUNT(*) `+other, args...).Scan(&n)
+	err := p.j.row(ctx, `SELECT COUNT(*) `+other, args...).Scan(&n)
 	if err == nil && n == 0 {
 		return 0, nil // the usual case costs no write
 	}
-	err = p.change(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE `+other, args...)
+	err = p.change(ctx, func(tx *transaction) error {
+		res, err := tx.exec(ctx, `DELETE `+other, args...)
 		if err != nil {
 			return err
 		}

@@ -24,12 +24,10 @@ var ErrCorrupt = errors.New("journal: row cannot be read")
 // whoever hands it in, with Schema applied; the Journal's methods may be
 // called from several goroutines. No query is left open while another runs,
 // so a pool of one connection is enough.
-type Journal struct {
-	db *sql.DB
-}
+type Journal struct{ statements }
 
 // Open returns the journal that lives in db.
-func Open(db *sql.DB) *Journal { return &Journal{db: db} }
+func Open(db *sql.DB) *Journal { return &Journal{statements{db: db}} }
 
 // A Key names a page of the journal: two mailboxes of an account under their
 // UIDVALIDITYs. Rows under another UIDVALIDITY speak of other messages and are
@@ -53,7 +51,7 @@ type Page struct {
 // to remember.
 func (j *Journal) Page(ctx context.Context, k Key) (*Page, error) {
 	p := &Page{j: j, key: k}
-	err := p.find(ctx, j.db)
+	err := p.find(ctx, &j.statements)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("journal page of %s: %w", k.Account, err)
 	}
@@ -71,28 +69,26 @@ func (p *Page) names() (old, new string) {
 
 // querier is what a database and a transaction have in common here.
 type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	row(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // find reads the number of the pair.
 func (p *Page) find(ctx context.Context, q querier) error {
 	old, new := p.names()
-	return q.QueryRowContext(ctx, `SELECT id FROM copy_pair
+	return q.row(ctx, `SELECT id FROM copy_pair
 		WHERE account = $1 AND old_mailbox = $2 AND new_mailbox = $3`,
 		text(p.key.Account), old, new).Scan(&p.pair)
 }
 
 // change runs fn in one transaction, durable when it returns nil. The first
 // one gives the pair its number.
-func (p *Page) change(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := p.j.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
+func (p *Page) change(ctx context.Context, fn func(*transaction) error) error {
+	if p.pair != 0 {
+		return p.j.change(ctx, fn)
 	}
-	defer func() { _ = tx.Rollback() }() // without effect after Commit
-	if p.pair == 0 {
+	err := p.j.change(ctx, func(tx *transaction) error {
 		old, new := p.names()
-		_, err := tx.ExecContext(ctx, `INSERT INTO copy_pair (id, account, old_mailbox, new_mailbox)
+		_, err := tx.exec(ctx, `INSERT INTO copy_pair (id, account, old_mailbox, new_mailbox)
 			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3 FROM copy_pair WHERE true
 			ON CONFLICT (account, old_mailbox, new_mailbox) DO NOTHING`, text(p.key.Account), old, new)
 		if err != nil {
@@ -101,27 +97,19 @@ func (p *Page) change(ctx context.Context, fn func(*sql.Tx) error) error {
 		if err := p.find(ctx, tx); err != nil {
 			return err
 		}
-		err = p.commit(tx, fn)
-		if err != nil {
-			p.pair = 0 // the number was not kept
-		}
-		return err
+		return fn(tx)
+	})
+	if err != nil {
+		p.pair = 0 // the number was not kept
 	}
-	return p.commit(tx, fn)
-}
-
-func (p *Page) commit(tx *sql.Tx, fn func(*sql.Tx) error) error {
-	if err := fn(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return err
 }
 
 // Numbers returns numbers for the account and the pair, the same at every
 // run: names of files are made of them. Both are 0 while nothing is written.
 func (p *Page) Numbers(ctx context.Context) (account, pair int64, err error) {
 	var first sql.NullInt64
-	err = p.j.db.QueryRowContext(ctx, `SELECT MIN(id) FROM copy_pair WHERE account = $1`, text(p.key.Account)).Scan(&first)
+	err = p.j.row(ctx, `SELECT MIN(id) FROM copy_pair WHERE account = $1`, text(p.key.Account)).Scan(&first)
 	if err != nil {
 		return 0, 0, fmt.Errorf("journal page of %s: %w", p.key.Account, err)
 	}
@@ -133,7 +121,7 @@ func (p *Page) Key() Key { return p.key }
 
 // rows calls fn for each row of a query.
 func (j *Journal) rows(ctx context.Context, query string, args []any, fn func(scan func(...any) error) error) error {
-	rows, err := j.db.QueryContext(ctx, query, args...)
+	rows, err := j.query(ctx, query, args...)
 	if err != nil {
 		return err
 	}

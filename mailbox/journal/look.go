@@ -19,7 +19,7 @@ func (p *Page) Known(ctx context.Context) (imap.UID, error) {
 		return 0, err
 	}
 	var lowest sql.NullInt64
-	err = p.j.db.QueryRowContext(ctx, `SELECT MIN(look) FROM copy_intent
+	err = p.j.row(ctx, `SELECT MIN(look) FROM copy_intent
 		WHERE pair = $1 AND reverse = $2 AND source_validity = $3 AND target_validity = $4`,
 		p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity).Scan(&lowest)
 	if err != nil {
@@ -52,7 +52,7 @@ func (p *Page) Inventoried(ctx context.Context, next imap.UID) error {
 // Flags returns what SetFlags kept, empty at first.
 func (p *Page) Flags(ctx context.Context) (string, error) {
 	var flags string
-	err := p.j.db.QueryRowContext(ctx, `SELECT flags FROM copy_look
+	err := p.j.row(ctx, `SELECT flags FROM copy_look
 		WHERE pair = $1 AND reverse = $2 AND source_validity = $3 AND target_validity = $4`,
 		p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity).Scan(&flags)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -69,7 +69,7 @@ func (p *Page) SetFlags(ctx context.Context, flags string) error {
 
 // look reads the page's row of looks.
 func (p *Page) look(ctx context.Context) (known, inventory imap.UID, err error) {
-	err = p.j.db.QueryRowContext(ctx, `SELECT known, inventory FROM copy_look
+	err = p.j.row(ctx, `SELECT known, inventory FROM copy_look
 		WHERE pair = $1 AND reverse = $2 AND source_validity = $3 AND target_validity = $4`,
 		p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity).Scan(&known, &inventory)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -84,8 +84,8 @@ func (p *Page) look(ctx context.Context) (known, inventory imap.UID, err error) 
 // note sets one column of the page's row of looks.
 func (p *Page) note(ctx context.Context, column string, value any) error {
 	row := map[string]any{"known": 1, "inventory": 0, "flags": "", column: value}
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO copy_look
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `INSERT INTO copy_look
 			(pair, reverse, source_validity, target_validity, known, inventory, flags)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (pair, reverse, source_validity, target_validity)
@@ -105,13 +105,13 @@ func (p *Page) note(ctx context.Context, column string, value any) error {
 // UIDs mean other messages now. Open intents stay.
 func (p *Page) Forget(ctx context.Context) error {
 	old, new := p.sides()
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM copy_run
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `DELETE FROM copy_run
 			WHERE pair = $1 AND old_validity = $2 AND new_validity = $3`, p.pair, old, new)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM copy_look
+		_, err = tx.exec(ctx, `DELETE FROM copy_look
 			WHERE pair = $1 AND reverse = $2 AND source_validity = $3 AND target_validity = $4`,
 			p.pair, p.reverse(), p.key.SourceValidity, p.key.TargetValidity)
 		return err
@@ -127,7 +127,7 @@ func (p *Page) Forget(ctx context.Context) error {
 func (p *Page) Renumbered(ctx context.Context) (bool, error) {
 	old, new := p.sides()
 	var here, elsewhere int
-	err := p.j.db.QueryRowContext(ctx, `SELECT
+	err := p.j.row(ctx, `SELECT
 		COALESCE(SUM(CASE WHEN old_validity = $1 AND new_validity = $2 THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN old_validity = $1 AND new_validity = $2 THEN 0 ELSE 1 END), 0)
 		FROM copy_run WHERE pair = $3`, old, new, p.pair).Scan(&here, &elsewhere)

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
@@ -19,8 +18,8 @@ type Refusal struct {
 // Refuse notes a refused message. A second refusal of the same message
 // replaces the first.
 func (p *Page) Refuse(ctx context.Context, r Refusal) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO copy_refusal
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `INSERT INTO copy_refusal
 			(pair, reverse, source_validity, uid, size, reason, file) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (pair, reverse, source_validity, uid)
 			DO UPDATE SET size = EXCLUDED.size, reason = EXCLUDED.reason, file = EXCLUDED.file`,
@@ -54,8 +53,8 @@ func (p *Page) Refusals(ctx context.Context) (map[imap.UID]Refusal, error) {
 
 // Pardon takes a refusal back: the message has been taken after all.
 func (p *Page) Pardon(ctx context.Context, uid imap.UID) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM copy_refusal
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `DELETE FROM copy_refusal
 			WHERE pair = $1 AND reverse = $2 AND source_validity = $3 AND uid = $4`,
 			p.pair, p.reverse(), p.key.SourceValidity, uid)
 		return err

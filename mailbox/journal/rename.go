@@ -43,26 +43,24 @@ func (j *Journal) Kept(ctx context.Context, account string) ([]Kept, error) {
 // hands all that is known of it on to that name. Where that name has a page
 // with the same target already, what was known stays with the old name.
 func (j *Journal) Renamed(ctx context.Context, account, was, is, target string) error {
-	tx, err := j.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("journal rename: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // without effect after Commit
-	for _, s := range []struct {
-		statement string
-		names     []any
-	}{
-		{`UPDATE copy_pair SET old_mailbox = $1 WHERE account = $2 AND old_mailbox = $3 AND new_mailbox = $4
-			AND NOT EXISTS (SELECT 1 FROM copy_pair WHERE account = $2 AND old_mailbox = $1 AND new_mailbox = $4)`,
-			[]any{text(is), text(account), text(was), text(target)}},
-		{`DELETE FROM copy_rename WHERE account = $1 AND old_mailbox IN ($2, $3)`, []any{text(account), text(was), text(is)}},
-		{`INSERT INTO copy_rename (account, old_mailbox, new_mailbox) VALUES ($1, $2, $3)`, []any{text(account), text(is), text(target)}},
-	} {
-		if _, err := tx.ExecContext(ctx, s.statement, s.names...); err != nil {
-			return fmt.Errorf("journal rename: %w", err)
+	err := j.change(ctx, func(tx *transaction) error {
+		for _, s := range []struct {
+			statement string
+			names     []any
+		}{
+			{`UPDATE copy_pair SET old_mailbox = $1 WHERE account = $2 AND old_mailbox = $3 AND new_mailbox = $4
+				AND NOT EXISTS (SELECT 1 FROM copy_pair WHERE account = $2 AND old_mailbox = $1 AND new_mailbox = $4)`,
+				[]any{text(is), text(account), text(was), text(target)}},
+			{`DELETE FROM copy_rename WHERE account = $1 AND old_mailbox IN ($2, $3)`, []any{text(account), text(was), text(is)}},
+			{`INSERT INTO copy_rename (account, old_mailbox, new_mailbox) VALUES ($1, $2, $3)`, []any{text(account), text(is), text(target)}},
+		} {
+			if _, err := tx.exec(ctx, s.statement, s.names...); err != nil {
+				return err
+			}
 		}
-	}
-	if err := tx.Commit(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("journal rename: %w", err)
 	}
 	return nil

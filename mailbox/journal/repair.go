@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
@@ -42,8 +41,8 @@ func (p *Page) RepairListed(ctx context.Context, uid imap.UID) error {
 }
 
 func (p *Page) repair(ctx context.Context, statement string, args ...any) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, statement, append([]any{p.pair, p.reverse(), p.key.SourceValidity}, args...)...)
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, statement, append([]any{p.pair, p.reverse(), p.key.SourceValidity}, args...)...)
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 )
 
@@ -17,8 +16,8 @@ type Rest struct {
 
 // Rested notes that nothing is left to be done for the page.
 func (p *Page) Rested(ctx context.Context, mark, note string) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO copy_rest
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `INSERT INTO copy_rest
 			(pair, reverse, source_validity, target_validity, mark, note) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (pair, reverse) DO UPDATE SET source_validity = EXCLUDED.source_validity,
 			target_validity = EXCLUDED.target_validity, mark = EXCLUDED.mark, note = EXCLUDED.note`,
@@ -34,8 +33,8 @@ func (p *Page) Rested(ctx context.Context, mark, note string) error {
 // Stirred takes Rested back, before anything is done for the page again. It
 // holds for the pair under any UIDVALIDITY.
 func (p *Page) Stirred(ctx context.Context) error {
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM copy_rest WHERE pair = $1 AND reverse = $2`, p.pair, p.reverse())
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `DELETE FROM copy_rest WHERE pair = $1 AND reverse = $2`, p.pair, p.reverse())
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -142,7 +141,7 @@ func (p *Page) Runs(ctx context.Context) (Runs, error) {
 
 // Found notes messages that were at the target without our doing.
 func (p *Page) Found(ctx context.Context, runs []Run) error {
-	err := p.change(ctx, func(tx *sql.Tx) error { return p.addRuns(ctx, tx, runs) })
+	err := p.change(ctx, func(tx *transaction) error { return p.addRuns(ctx, tx, runs) })
 	if err != nil {
 		return fmt.Errorf("journal runs: %w", err)
 	}
@@ -153,8 +152,8 @@ func (p *Page) Found(ctx context.Context, runs []Run) error {
 // target.
 func (p *Page) Replace(ctx context.Context, runs Runs) error {
 	old, new := p.sides()
-	err := p.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM copy_run
+	err := p.change(ctx, func(tx *transaction) error {
+		_, err := tx.exec(ctx, `DELETE FROM copy_run
 			WHERE pair = $1 AND old_validity = $2 AND new_validity = $3`, p.pair, old, new)
 		if err != nil {
 			return err
@@ -169,7 +168,7 @@ func (p *Page) Replace(ctx context.Context, runs Runs) error {
 
 // addRuns writes runs. One that goes on where the row before it ends lengthens
 // that row; it is found by the key, since a mailbox may have very many rows.
-func (p *Page) addRuns(ctx context.Context, tx *sql.Tx, runs []Run) error {
+func (p *Page) addRuns(ctx context.Context, tx *transaction, runs []Run) error {
 	old, new := p.sides()
 	for _, r := range runs {
 		a, b := r.Source, r.Target
@@ -177,7 +176,7 @@ func (p *Page) addRuns(ctx context.Context, tx *sql.Tx, runs []Run) error {
 			a, b = b, a
 		}
 		if a != 0 && b != 0 {
-			res, err := tx.ExecContext(ctx, `UPDATE copy_run SET messages = messages + $1
+			res, err := tx.exec(ctx, `UPDATE copy_run SET messages = messages + $1
 				WHERE pair = $2 AND old_validity = $3 AND new_validity = $4 AND outcome = $5
 				AND old_uid <> 0 AND new_uid <> 0
 				AND old_uid = (SELECT MAX(old_uid) FROM copy_run
@@ -193,7 +192,7 @@ func (p *Page) addRuns(ctx context.Context, tx *sql.Tx, runs []Run) error {
 				continue
 			}
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO copy_run
+		_, err := tx.exec(ctx, `INSERT INTO copy_run
 			(pair, old_validity, new_validity, old_uid, new_uid, messages, outcome)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (pair, old_validity, new_validity, old_uid, new_uid) DO NOTHING`,
