@@ -12,6 +12,8 @@ import (
 // wherever it lies. Received is not among them: targets add and drop it.
 const FingerprintFields = "MESSAGE-ID DATE FROM TO CC SUBJECT X-MS-EXCHANGE-PARENT-MESSAGE-ID"
 
+var newline = []byte("\n")
+
 var fingerprintNames = strings.Fields(strings.ToLower(FingerprintFields))
 
 // Fingerprint is the identity of a message by the chosen fields of its header.
@@ -23,10 +25,16 @@ var fingerprintNames = strings.Fields(strings.ToLower(FingerprintFields))
 // backslashes not at all, so that a message that was repaired for a strict
 // server is known as the one that it was.
 func Fingerprint(header []byte) Digest {
-	type field struct{ name, value string }
-	var fields []field
+	type field struct {
+		name  string
+		value []byte
+	}
+	// Both are large enough for almost every message, so that they cost nothing.
+	fields, room := make([]field, 0, 16), make([]byte, 0, 1<<10)
 	for name, value := range chosen(header, fingerprintNames) {
-		if value := squeeze(value); value != "" {
+		at := len(room)
+		room = squeeze(room, value)
+		if value := bytes.Trim(room[at:], " "); len(value) > 0 {
 			fields = append(fields, field{name, value})
 		}
 	}
@@ -38,11 +46,11 @@ func Fingerprint(header []byte) Digest {
 		fields = append(fields, kept)
 	}
 	slices.SortStableFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
-	h := sha256.New()
+	text := make([]byte, 0, 2<<10)
 	for _, f := range fields {
-		h.Write([]byte(f.name + ":" + f.value + "\n"))
+		text = append(append(append(append(text, f.name...), ':'), f.value...), '\n')
 	}
-	return Digest(h.Sum(nil))
+	return sha256.Sum256(text)
 }
 
 // Named reports whether a header has a Message-ID that says anything.
@@ -60,12 +68,13 @@ func Named(header []byte) bool {
 func chosen(header []byte, names []string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		name, value := "", []byte(nil)
-		for line := range bytes.SplitSeq(header, []byte("\n")) {
+		for len(header) > 0 {
+			line, rest, _ := bytes.Cut(header, newline)
+			header = rest
 			if bytes.IndexByte(line, 0) >= 0 {
 				line = bytes.ReplaceAll(line, []byte{0}, nil)
 			}
-			line = bytes.Trim(line, "\r")
-			if len(line) == 0 {
+			if line = bytes.Trim(line, "\r"); len(line) == 0 {
 				break
 			}
 			if line[0] == ' ' || line[0] == '\t' {
@@ -77,16 +86,8 @@ func chosen(header []byte, names []string) iter.Seq2[string, []byte] {
 			if name != "" && !yield(name, value) {
 				return
 			}
-			name, value = "", nil
-			word, rest, ok := bytes.Cut(line, []byte(":"))
-			if !ok {
-				continue
-			}
-			word = bytes.TrimSpace(word)
-			for _, n := range names {
-				if len(n) == len(word) && bytes.EqualFold(word, []byte(n)) {
-					name, value = n, bytes.Clone(rest)
-				}
+			if name, value = nameOf(line, names); name != "" {
+				value = value[:len(value):len(value)] // what is appended must not run into the header
 			}
 		}
 		if name != "" {
@@ -95,12 +96,28 @@ func chosen(header []byte, names []string) iter.Seq2[string, []byte] {
 	}
 }
 
+// nameOf returns the name that a line begins with, in lower case, and what is
+// behind it. A name that is none of those is empty.
+func nameOf(line []byte, names []string) (string, []byte) {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 0 {
+		return "", nil
+	}
+	word := bytes.TrimSpace(line[:colon])
+	for _, n := range names {
+		if len(n) == len(word) && n[0] == word[0]|0x20 && strings.EqualFold(n, string(word)) {
+			return n, line[colon+1:]
+		}
+	}
+	return "", nil
+}
+
 // nested bounds how often a value is decoded.
 const nested = 8
 
-// squeeze collapses white space, replaces runs of octets above 127, and leaves
-// quotes and backslashes out.
-func squeeze(value []byte) string {
+// squeeze appends a value to out, with its white space collapsed, runs of
+// octets above 127 replaced, and quotes and backslashes left out.
+func squeeze(out, value []byte) []byte {
 	// An encoded-word may say what looks like another one.
 	for range nested {
 		if !bytes.Contains(value, []byte("=?")) {
@@ -108,9 +125,8 @@ func squeeze(value []byte) string {
 		}
 		value = decodeWords(value)
 	}
-	out := make([]byte, 0, len(value))
-	for i := 0; i < len(value); i++ {
-		c := value[i]
+	var last byte
+	for _, c := range value {
 		switch c {
 		case '\t', '\r':
 			c = ' '
@@ -120,10 +136,10 @@ func squeeze(value []byte) string {
 		if c >= 0x80 {
 			c = 0xff
 		}
-		if n := len(out); (c == ' ' || c == 0xff) && n > 0 && out[n-1] == c {
+		if c == last && (c == ' ' || c == 0xff) {
 			continue
 		}
-		out = append(out, c)
+		out, last = append(out, c), c
 	}
-	return strings.Trim(string(out), " ")
+	return out
 }
