@@ -273,7 +273,7 @@ func (c *comparison) hashSome(ctx context.Context, mine []place) error {
 	var changed []place
 	for n, s := range mine {
 		v := c.content(s, theirs[n])
-		if v == different && c.source[s].Size < streamed {
+		if v == different && c.source[s].Size <= mendable {
 			changed = append(changed, s)
 		}
 		if v != equal {
@@ -282,6 +282,10 @@ func (c *comparison) hashSome(ctx context.Context, mine []place) error {
 	}
 	return c.bySide(ctx, changed, func(some []place) error { return c.mended(ctx, some) })
 }
+
+// mendable is the largest message of which mended is asked: it is whole in
+// memory.
+const mendable = 8 << 20
 
 // mended looks whether what differs is the source's message with a repair, as
 // strict servers want it.
@@ -294,7 +298,7 @@ func (c *comparison) mended(ctx context.Context, places []place) error {
 	}
 	return c.eyes.source.Bodies(ctx, of, func(uid imap.UID, size int64, body io.Reader) error {
 		i, ok := at[uid]
-		if !ok || size > streamed {
+		if !ok || size > mendable {
 			return nil
 		}
 		octets := make([]byte, size)

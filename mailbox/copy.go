@@ -323,8 +323,9 @@ func (w *writer) hopeless(l *load) bool {
 // commands cuts a load into commands, after what is too large was refused.
 func (w *writer) commands(ctx context.Context, l *load) ([][]int, error) {
 	var commands [][]int
+	limit := l.d.appendLimit()
 	for i, m := range l.messages {
-		if limit := l.d.appendLimit(); limit > 0 && m.Size > limit {
+		if limit > 0 && m.Size > limit {
 			err := fmt.Errorf("larger than the target takes: %d of at most %d octets", m.Size, limit)
 			if err := w.refuse(ctx, l, i, err); err != nil {
 				return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mxmove/mxmove/mailbox/imapconn"
 	"github.com/mxmove/mxmove/mailbox/internal/lane"
+	"github.com/mxmove/mxmove/mailbox/internal/repair"
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
 )
 
@@ -182,8 +183,8 @@ func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b *batch, rele
 	r.Body = func(_ imap.UID, size int64, body io.Reader) error {
 		came = true
 		body = f.limit(ctx, body)
-		head := make([]byte, min(size, streamHead))
-		if _, err := io.ReadFull(body, head); err != nil {
+		head, err := readHead(body, size)
+		if err != nil {
 			release()
 			return err
 		}
@@ -194,7 +195,7 @@ func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b *batch, rele
 		if err := f.hand(&load{d: b.d, alone: b.alone, messages: []Message{m}, stream: s, release: release}); err != nil {
 			return err
 		}
-		_, err := io.Copy(s.w, io.MultiReader(bytes.NewReader(head), body))
+		_, err = io.Copy(s.w, io.MultiReader(bytes.NewReader(head), body))
 		if errors.Is(err, errUnwanted) {
 			return nil // what is left of it is skipped
 		}
@@ -213,6 +214,21 @@ func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b *batch, rele
 			f.left = append(f.left, *b)
 		}
 		return nil
+	}
+}
+
+// readHead reads the beginning of a message, as far as its header goes.
+func readHead(body io.Reader, size int64) ([]byte, error) {
+	var head []byte
+	for want := int64(streamHead); ; want *= 2 {
+		at := len(head)
+		head = append(head, make([]byte, min(want, size)-int64(at))...)
+		if _, err := io.ReadFull(body, head[at:]); err != nil {
+			return nil, err
+		}
+		if want >= min(size, longestHead) || repair.Body(head) != nil {
+			return head, nil
+		}
 	}
 }
 

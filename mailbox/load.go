@@ -21,11 +21,15 @@ const (
 	// that a refusal does not cost much.
 	commandMessages = 100
 
-	// streamed is the size from which a message is never whole in memory.
-	streamed = 8 << 20
+	// streamed is the size from which a message flows through and is never whole
+	// in memory. Most octets of ordinary mail lie in messages above it, which
+	// would fill the memory with what is only waiting.
+	streamed = 256 << 10
 
-	// streamHead is how much of it is, for the fingerprint.
-	streamHead = 1 << 20
+	// streamHead is how much of one is: its header, for the fingerprint. It is
+	// longer, up to longestHead, where the header is.
+	streamHead  = 32 << 10
+	longestHead = 1 << 20
 
 	// convoyOctets is how much of a convoy may be in memory at once: more than
 	// a fast and long line holds is only waiting there.

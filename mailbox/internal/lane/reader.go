@@ -22,12 +22,14 @@ type Batch struct {
 	Bodies map[imap.UID][]byte
 	Large  []imap.UID
 	room   int64
+	listed int64
+	slab   []byte // of so many octets as were listed, at the first body
 }
 
 // NewBatch returns a batch for messages that were listed with so many octets
 // together.
 func NewBatch(octets int64) *Batch {
-	return &Batch{Bodies: make(map[imap.UID][]byte), room: octets + slack}
+	return &Batch{Bodies: make(map[imap.UID][]byte), room: octets + slack, listed: octets}
 }
 
 // Take takes one message in.
@@ -37,10 +39,24 @@ func (b *Batch) Take(uid imap.UID, n int64, body io.Reader) error {
 		return nil
 	}
 	b.room -= n
-	octets := make([]byte, n)
+	octets := b.take(n)
 	if _, err := io.ReadFull(body, octets); err != nil {
 		return err
 	}
 	b.Bodies[uid] = octets
 	return nil
+}
+
+// take returns room for a body. The bodies of a batch lie side by side, since
+// they come and go together.
+func (b *Batch) take(n int64) []byte {
+	if b.slab == nil {
+		b.slab = make([]byte, b.listed)
+	}
+	if n > int64(len(b.slab)) {
+		return make([]byte, n)
+	}
+	octets := b.slab[:n:n]
+	b.slab = b.slab[n:]
+	return octets
 }
