@@ -86,6 +86,10 @@ func TestNamesThatTheTargetTakesForOne(t *testing.T) {
 				if res := l.copy(); res.Sent != 0 {
 					t.Errorf("state %s: a further run sent %d", state, res.Sent)
 				}
+				l.target.ResetCommands()
+				if res := l.copy(); res.Tally().Messages != 93 || l.target.Count("CREATE")+l.target.Count("UID FETCH")+l.target.Count("SELECT") != 0 {
+					t.Errorf("state %s: at rest, tally %+v, and the target was asked %q", state, res.Tally(), l.target.Commands())
+				}
 				if b, marks := l.verify(mailbox.VerifyOptions{Hash: 100}); !b.Balanced || b.Extra() != 0 {
 					t.Errorf("state %s: Verify() = %+v, %.200v, want a balance", state, b.Tally(), marks)
 				}

@@ -168,6 +168,7 @@ func (c *carrier) pairs(ctx context.Context, source, target viewer) ([]Pair, []f
 			p = pairs[i]
 		}
 		pairs[i].sourceStatus, pairs[i].targetStatus = mine.Status[p.SourceWire], theirs.Status[p.TargetWire]
+		pairs[i].alikeStatus = theirs.Status[p.alike]
 	}
 	return pairs, found, nil
 }

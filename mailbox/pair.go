@@ -29,6 +29,7 @@ type Pair struct {
 	alike                      string        // a target mailbox whose name differs only in case, by its wire name
 	exchange                   bool          // the target is one
 	sourceStatus, targetStatus wire.Status   // what was told along with the list
+	alikeStatus                wire.Status   // the same of alike
 	rest                       *journal.Rest // how the pair was left, nil when there was more to do
 	followValidity             uint32        // of the source, when it was glanced at
 	elsewhere                  labels        // those of messages that are copied from other mailboxes; nil: all are copied

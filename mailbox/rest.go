@@ -84,8 +84,15 @@ func (c *carrier) rests(ctx context.Context, pairs []Pair) error {
 	for i, r := range all {
 		by[names{r.Source, r.Target}] = &all[i]
 	}
-	for i, p := range pairs {
-		pairs[i].rest = by[names{p.SourceWire, p.TargetWire}]
+	for i := range pairs {
+		p := &pairs[i]
+		p.rest = by[names{p.SourceWire, p.TargetWire}]
+		// An earlier run has learnt that the target takes the two names for one:
+		// it is not asked again by a CREATE.
+		if joined := by[names{p.SourceWire, p.alike}]; p.Create && p.rest == nil && p.alike != "" && joined != nil {
+			p.join(nil)
+			p.rest, p.targetStatus = joined, p.alikeStatus
+		}
 	}
 	return nil
 }
