@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"bytes"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,32 @@ func TestMessageThatTheSourceLeavesOut(t *testing.T) {
 		t.Errorf("later, tally = %+v, want all copied", got)
 	}
 	same(t, l.from, "INBOX", l.to, "INBOX")
+}
+
+// TestMessageThatTheSourceGivesEmpty, and lists with a size, is not copied as
+// an empty one: a server that cannot read a message may answer so.
+func TestMessageThatTheSourceGivesEmpty(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]int{"small": 0, "large": 9 << 20} {
+		l := start(t, imaplab.Options{}, imaplab.Options{})
+		broken := letter(3)
+		broken.Body = append(broken.Body, bytes.Repeat([]byte("0123456789abcd\r\n"), size/16)...)
+		deliver(t, l.from, "INBOX", append(letters(0, 3), broken, letter(4))...)
+		l.source.SetFaults(imaplab.Faults{Answer: func(c imaplab.Command) []string {
+			set, items, _ := strings.Cut(c.Args, " ")
+			if c.Verb == "UID FETCH" && strings.Contains(items, "BODY.PEEK[]") && (set == "4" || set == "1:5") {
+				return []string{"* 4 FETCH (UID 4 BODY[] {0}", ")", "TAG OK done"}
+			}
+			return nil
+		}})
+		res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.account})
+		if got := res.Tally(); err != nil || res.Err() != nil || got != (mailbox.Tally{Messages: 5, Copied: 4, Doubt: 1}) {
+			t.Errorf("%s: Copy() = %v, %v, tally %+v, want four copied and one in doubt", name, err, res.Err(), got)
+		}
+		l.source.SetFaults(imaplab.Faults{})
+		l.copy()
+		same(t, l.from, "INBOX", l.to, "INBOX")
+	}
 }
 
 // TestWordsThatNobodyAskedFor come between the answers of both servers.

@@ -150,7 +150,7 @@ func (f *feeder) done(b *batch) {
 func (f *feeder) gather(b *batch, in *lane.Batch, release func()) error {
 	l := &load{d: b.d, alone: b.alone, release: release}
 	for _, m := range b.messages {
-		if body, ok := in.Bodies[m.UID]; ok {
+		if body, ok := in.Bodies[m.UID]; ok && (len(body) > 0 || m.Size == 0) { // nothing of something is left out
 			l.add(m, body)
 			continue
 		}
@@ -181,6 +181,9 @@ func (f *feeder) hand(l *load) error {
 func (f *feeder) stream(ctx context.Context, r *imapconn.Request, b *batch, release func()) {
 	m, came := b.messages[0], false
 	r.Body = func(_ imap.UID, size int64, body io.Reader) error {
+		if size == 0 {
+			return nil
+		}
 		came = true
 		body = f.limit(ctx, body)
 		head, err := readHead(body, size)
