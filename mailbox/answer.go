@@ -134,7 +134,7 @@ func (w *writer) succeeded(l *load, place int) {
 	}
 	d.sentNow.add(m.UID)
 	d.passed.Store(true)
-	if m.Size >= streamed && m.Size > d.largest.Load() {
+	if m.Size >= askedFor && m.Size > d.largest.Load() {
 		d.largest.Store(m.Size) // of two connections the smaller may stay: it is asked once more
 	}
 	d.res.Sent++

@@ -28,7 +28,7 @@ type carrier struct {
 	allowance allowance
 	rivalry   rivalry
 	passed    atomic.Bool  // some message of this run is at the target
-	largest   atomic.Int64 // octets of the largest one, of those that travel as streams
+	largest   atomic.Int64 // octets of the largest one, of those that may be asked for
 
 	fidelity fidelity
 

@@ -31,6 +31,10 @@ const (
 	streamHead  = 32 << 10
 	longestHead = 1 << 20
 
+	// askedFor is the size from which one may be asked for: limits of servers
+	// begin above it, and a round trip is nothing to so many octets.
+	askedFor = 8 << 20
+
 	// convoyOctets is how much of a convoy may be in memory at once: more than
 	// a fast and long line holds is only waiting there.
 	convoyOctets = 12 << 20
@@ -143,7 +147,7 @@ func (l *load) item(i int, flags []imap.Flag) lane.Item {
 	if l.stream != nil {
 		// A size that was never taken may be refused: tens of megabytes are then
 		// not sent in vain.
-		it.Body, it.Ask = l.stream.r, l.d.appendLimit() == 0 && m.Size > l.d.largest.Load()
+		it.Body, it.Ask = l.stream.r, m.Size >= askedFor && m.Size > l.d.largest.Load() && l.d.appendLimit() == 0
 	} else {
 		it.Octets = l.octets[i]
 		if it.Octets == nil {
