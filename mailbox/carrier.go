@@ -29,6 +29,7 @@ type carrier struct {
 	rivalry   rivalry
 	passed    atomic.Bool  // some message of this run is at the target
 	largest   atomic.Int64 // octets of the largest one, of those that may be asked for
+	spares    []*ends      // further pairs of connections, begun before they are needed
 
 	fidelity fidelity
 
@@ -53,6 +54,7 @@ func (c *carrier) carry(ctx context.Context, turn *semaphore.Weighted) {
 	}
 	e := &ends{account: c.account}
 	defer e.close()
+	defer c.closeSpares()
 	pairs, err := c.prepare(ctx, e)
 	if err != nil {
 		c.result.Err = err
@@ -92,6 +94,7 @@ func (c *carrier) prepare(ctx context.Context, e *ends) (pairs []Pair, err error
 			return pairs, err
 		}
 		e.close()
+		c.closeSpares()
 	}
 }
 
@@ -115,7 +118,7 @@ func (c *carrier) prepareOnce(ctx context.Context, e *ends) ([]Pair, error) {
 	if c.o.DryRun {
 		return pairs, nil
 	}
-	if err := c.create(ctx, e.target, pairs); err != nil {
+	if err := c.create(ctx, e, pairs); err != nil {
 		return nil, err
 	}
 	return pairs, c.follow(ctx, e, pairs)

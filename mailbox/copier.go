@@ -86,6 +86,7 @@ func (r Result) Err() error {
 // of ctx. Nothing is sent that the journal could not note before.
 func (c *Copier) Copy(ctx context.Context, accounts []Account) (Result, error) {
 	r := newRun(c, c.Options)
+	r.sole = len(accounts) == 1
 	res := Result{Accounts: make([]AccountResult, len(accounts))}
 	var g errgroup.Group
 	g.SetLimit(2 * r.o.Accounts) // half of them only prepare themselves

@@ -19,7 +19,8 @@ import (
 // create makes the mailboxes that the target does not have, parents first by
 // the order of the names, and subscribes to what was subscribed to. A mailbox
 // that the target refuses is left to its own copy to report.
-func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) error {
+func (c *carrier) create(ctx context.Context, e *ends, pairs []Pair) error {
+	t := e.target
 	made := make(map[string]bool)
 	var makings []*imapconn.Making
 	var of []*Pair
@@ -38,6 +39,7 @@ func (c *carrier) create(ctx context.Context, t *imapconn.Target, pairs []Pair) 
 	if len(makings) == 0 {
 		return nil
 	}
+	c.ready(ctx, e, pairs)
 	if err := t.Make(ctx, makings...); err != nil {
 		return err
 	}

@@ -18,10 +18,34 @@ type ends struct {
 	account *Account
 	source  *imapconn.Source
 	target  *imapconn.Target
+	opening *errgroup.Group // connects; nil: nothing is under way
+}
+
+// begin connects while something else is done. Open, or close, waits for it.
+func (e *ends) begin(ctx context.Context) {
+	e.opening = new(errgroup.Group)
+	e.opening.Go(func() error { return e.connect(ctx) })
+}
+
+// begun waits for what begin has begun.
+func (e *ends) begun() error {
+	if e.opening == nil {
+		return nil
+	}
+	err := e.opening.Wait()
+	e.opening = nil
+	return err
 }
 
 // open connects whatever is not connected.
 func (e *ends) open(ctx context.Context) error {
+	if err := e.begun(); err != nil {
+		return err
+	}
+	return e.connect(ctx)
+}
+
+func (e *ends) connect(ctx context.Context) error {
 	return both(func() error { return e.openSource(ctx) }, func() error { return e.openTarget(ctx) })
 }
 
@@ -86,6 +110,7 @@ func (e *ends) closeTarget() {
 }
 
 func (e *ends) close() {
+	_ = e.begun() // what has come of it is closed
 	if e.source != nil {
 		_ = e.source.Close() // as above
 		e.source = nil

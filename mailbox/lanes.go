@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -36,11 +37,7 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) {
 			jobs = append(jobs, left)
 		}
 	}
-	worth := laneMessages
-	if first.target != nil && !first.target.Caps().Has("LITERAL+") {
-		worth = laneMessagesAsked
-	}
-	lanes, convoys := c.convoys(pairs, jobs, worth)
+	lanes, convoys := c.convoys(pairs, jobs, worth(first))
 	queue := make(chan [][]int, len(convoys))
 	for _, jobs := range convoys {
 		queue <- jobs
@@ -51,7 +48,7 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) {
 	for i := range lanes {
 		e := first
 		if i > 0 {
-			e = &ends{account: c.account}
+			e = c.spare()
 		}
 		g.Go(func() error {
 			defer e.close()
@@ -80,6 +77,49 @@ func (c *carrier) copyAll(ctx context.Context, first *ends, pairs []Pair) {
 	for _, i := range hands.behind {
 		c.mailboxes(ctx, first, pairs, []int{i}, last)
 	}
+}
+
+// worth is how many messages are worth a pair of connections.
+func worth(first *ends) int {
+	if first.target != nil && !first.target.Caps().Has("LITERAL+") {
+		return laneMessagesAsked
+	}
+	return laneMessages
+}
+
+// ready begins the connections of the further pairs, as many as the mailboxes
+// are worth, so that they are there when the target has made the mailboxes.
+// Where other accounts wait for their turn that is nothing gained.
+func (c *carrier) ready(ctx context.Context, first *ends, pairs []Pair) {
+	if !c.sole || len(c.spares) > 0 {
+		return
+	}
+	jobs := slices.DeleteFunc(byTarget(pairs, fold), func(job []int) bool { return pairs[job[0]].Skip != "" })
+	lanes, _ := c.convoys(pairs, jobs, worth(first))
+	for range lanes - 1 {
+		e := &ends{account: c.account}
+		e.begin(ctx)
+		c.spares = append(c.spares, e)
+	}
+}
+
+// spare returns a pair of connections, one that was begun before where there
+// is any left.
+func (c *carrier) spare() *ends {
+	if len(c.spares) == 0 {
+		return &ends{account: c.account}
+	}
+	e := c.spares[0]
+	c.spares = c.spares[1:]
+	return e
+}
+
+// closeSpares gives up what nobody has taken.
+func (c *carrier) closeSpares() {
+	for _, e := range c.spares {
+		e.close()
+	}
+	c.spares = nil
 }
 
 // easy deals with what needs no convoy, and returns the places of the others.

@@ -22,6 +22,7 @@ type run struct {
 	bytes   atomic.Int64        // octets sent so far
 
 	bandwidth *bandwidth // nil: not bounded
+	sole      bool       // there is no other account
 
 	mu sync.Mutex // held while Options.Events or the list of refused ones is called
 }
