@@ -79,7 +79,7 @@ func TestCeilingLearnedOnTheWay(t *testing.T) {
 		t.Run(side, func(t *testing.T) {
 			t.Parallel()
 			l := crowd(t)
-			l.options.Settle = 50 * time.Millisecond // the server needs a moment to see that a connection has gone
+			l.options.Settle = 200 * time.Millisecond // the server needs a moment to see that a connection has gone
 			server, verb := l.target, "APPEND"
 			if side == "source" {
 				server, verb = l.source, "UID FETCH"
