@@ -106,7 +106,7 @@ func (m *move) policyID() {
 		return
 	}
 	id := m.in.PolicyID()
-	i := slices.IndexFunc(m.in.Served, func(s Served) bool { return s.ID == id && s.Text != "" && !sameSTS(s.Text, m.in.Policy) })
+	i := slices.IndexFunc(m.in.Served, func(s Served) bool { return s.ID == id && s.Text != "" && !mtasts.Same(s.Text, m.in.Policy) })
 	if i < 0 {
 		return
 	}
@@ -116,21 +116,14 @@ func (m *move) policyID() {
 		return
 	}
 	text, _ := zone.JoinTXT(set.Data[at])
-	sum := sha256.Sum256([]byte(m.in.Policy))
-	set.Data[at] = zone.TXT(mtasts.WithID(text, hex.EncodeToString(sum[:10])))
+	set.Data[at] = zone.TXT(NewPolicyID(text, m.in.Policy))
 	m.put(*set, "the MTA-STS policy has changed, and senders look for another id before they fetch it again")
 }
 
-// sameSTS reports whether two policies ask for the same.
-func sameSTS(a, b string) bool {
-	p, errA := mtasts.Parse(a)
-	q, errB := mtasts.Parse(b)
-	if errA != nil || errB != nil {
-		return a == b
-	}
-	slices.Sort(p.MX)
-	slices.Sort(q.MX)
-	return p.Mode == q.Mode && p.MaxAge == q.MaxAge && slices.Equal(p.MX, q.MX)
+// NewPolicyID returns an MTA-STS record with an id of its own for a policy.
+func NewPolicyID(record, policy string) string {
+	sum := sha256.Sum256([]byte(policy))
+	return mtasts.WithID(record, hex.EncodeToString(sum[:10]))
 }
 
 // binds returns how long senders keep a policy that refuses the new

@@ -70,7 +70,7 @@ func (s shownBefore) grown(r step.Result, w Accept) bool {
 func accept(results []step.Result, wishes []Accept, shown shownBefore, now time.Time) []step.Acceptance {
 	var taken []step.Acceptance
 	for i, r := range results {
-		if r.Outcome != step.Refused && r.Outcome != step.NotMeasured {
+		if r.Outcome != step.Refused && r.Outcome != step.NotMeasured || r.Final {
 			continue
 		}
 		at := slices.IndexFunc(wishes, func(w Accept) bool { return w.covers(r) })

@@ -80,5 +80,9 @@ func (e *PersonError) Error() string {
 	return e.What + ": " + strings.Join(e.Items, "; ")
 }
 
+// ErrNotAsked is what Confirm returns for a step of the hardening calendar when
+// there is nobody to ask.
+var ErrNotAsked = errors.New("migrate: nobody can be asked, nothing was changed")
+
 // ErrNotConfirmed is returned when nobody agreed to a change.
 var ErrNotConfirmed = errors.New("migrate: not confirmed, nothing was changed")

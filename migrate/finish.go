@@ -42,8 +42,8 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 		return err
 	}
 	if stage == "" {
-		r.say("nothing is left to publish")
-		return r.advise(ctx)
+		r.say("nothing is left to publish of the plan")
+		return r.harden(ctx)
 	}
 	results, taken, err := r.closeGates(ctx, plan, stage, doc.Findings)
 	if err != nil {
@@ -67,7 +67,7 @@ func (r *run) finish(ctx context.Context, planFile string) error {
 	if stage != dnsplan.Harden {
 		return nil
 	}
-	return r.advise(ctx)
+	return r.harden(ctx)
 }
 
 // stillShown refuses while a server has fallen back to what was there before

@@ -47,6 +47,12 @@ type Confirmation struct {
 	Command string
 	Domain  string // to be typed
 	Text    string // the changes, as the plan prints them
+
+	// Step names a step of the hardening calendar. It is agreed to by itself:
+	// what answers ahead for a command does not answer for it, unless Ahead
+	// says that the step was asked for by its name.
+	Step  string
+	Ahead bool
 }
 
 // A Move is a move directory and its configuration. Its methods are the

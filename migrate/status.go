@@ -98,6 +98,9 @@ func (r *run) status(ctx context.Context) (Status, error) {
 	if err := r.tellHomemade(ctx, &s, phase); err != nil {
 		return s, err
 	}
+	if err := r.tellSteps(ctx, &s, phase); err != nil {
+		return s, err
+	}
 	r.tellClients(&s, phase)
 	if phase != step.None && r.Config.DNS.Publisher == (config.Publisher{}) {
 		s.Yours = append(s.Yours, Yours{Code: finding.NoPublisher, Text: "say where changes of the DNS go: add dns.publisher to mxmove.yaml"})

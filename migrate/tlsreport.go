@@ -115,6 +115,32 @@ func (b reportBook) tls(ctx context.Context, since time.Time) ([]TLSSeen, error)
 	return all, rows.Err()
 }
 
+// tlsPeriods returns what the TLS reports about a domain cover since a time,
+// the earliest first.
+func (b reportBook) tlsPeriods(ctx context.Context, domain string, since time.Time) ([]period, error) {
+	if ok, err := b.known(ctx); err != nil || !ok {
+		return nil, err
+	}
+	rows, err := b.db.QueryContext(ctx, `SELECT DISTINCT org, report_id, begins, ends FROM report_tls
+		WHERE domain = ? AND ends >= ? ORDER BY begins, ends, org`, domain, since.Unix())
+	if err != nil {
+		return nil, fmt.Errorf("periods of the TLS reports: %w", err)
+	}
+	defer rows.Close()
+	var all []period
+	for rows.Next() {
+		var p period
+		var id string
+		var begins, ends int64
+		if err := rows.Scan(&p.Org, &id, &begins, &ends); err != nil {
+			return nil, fmt.Errorf("periods of the TLS reports: %w", err)
+		}
+		p.Begin, p.End = time.Unix(begins, 0).UTC(), time.Unix(ends, 0).UTC()
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
 // refusesNew counts the sessions that failed, under a policy that the sender
 // held, with an exchanger that the switch has put into the MX.
 func refusesNew(seen []TLSSeen, switched []dnsplan.Change) int64 {

@@ -47,7 +47,7 @@ func (r *run) undo(ctx context.Context, o UndoOptions) error {
 	}
 	switch {
 	case phase == step.Closed:
-		return ErrClosed
+		return r.undoStep(ctx, applied)
 	case len(applied) == 0 && (phase == step.None || phase == step.Planned):
 		return &PhaseError{Command: "undo", Phase: phase, Fix: "nothing was published, so there is nothing to take back"}
 	}

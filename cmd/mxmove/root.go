@@ -175,16 +175,23 @@ func (a *app) mayBeDry(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would happen and change nothing")
 }
 
-// confirm asks for the domain's name, unless --yes has answered ahead.
+// confirm asks for the domain's name, unless --yes has answered ahead. A step
+// of the hardening calendar is asked about whatever --yes says.
 func (a *app) confirm(_ context.Context, c migrate.Confirmation) error {
-	if a.yes != "" {
+	if a.yes != "" && (c.Step == "" || c.Ahead) {
 		if a.yes != c.Domain {
 			return usagef("--yes=%s is not the domain of this move, which is %s", a.yes, c.Domain)
 		}
+		if c.Step != "" && !a.quiet {
+			a.term.say("%s", c.Text)
+		}
 		return nil
 	}
+	if c.Step != "" && !c.Ahead && !a.term.asks {
+		return migrate.ErrNotAsked
+	}
 	a.term.say("%s", c.Text)
-	answer, err := a.term.ask(fmt.Sprintf("%s changes the DNS of %s. Type the domain's name to go on: ", c.Command, c.Domain))
+	answer, err := a.term.ask(question(c))
 	switch {
 	case errors.Is(err, errNobody):
 		return usagef("%s changes the DNS and nobody can be asked; add --yes=%s", c.Command, c.Domain)
@@ -194,6 +201,14 @@ func (a *app) confirm(_ context.Context, c migrate.Confirmation) error {
 		return migrate.ErrNotConfirmed
 	}
 	return nil
+}
+
+// question is what a person answers with the domain's name.
+func question(c migrate.Confirmation) string {
+	if c.Step == "" {
+		return fmt.Sprintf("%s changes the DNS of %s. Type the domain's name to go on: ", c.Command, c.Domain)
+	}
+	return fmt.Sprintf("%s may publish %s. Type %s to agree to this step, or nothing to leave it: ", c.Command, c.Step, c.Domain)
 }
 
 // parseAccept reads --accept CODE[:SUBJECT]=REASON.

@@ -177,6 +177,18 @@ func (p *Policy) set(key, value string) error {
 	return nil
 }
 
+// Same reports whether two policies ask for the same.
+func Same(a, b string) bool {
+	p, errA := Parse(a)
+	q, errB := Parse(b)
+	if errA != nil || errB != nil {
+		return a == b
+	}
+	slices.Sort(p.MX)
+	slices.Sort(q.MX)
+	return p.Mode == q.Mode && p.MaxAge == q.MaxAge && slices.Equal(p.MX, q.MX)
+}
+
 // Admits reports whether the policy lists the host.
 func (p Policy) Admits(host string) bool {
 	for _, pattern := range p.MX {

@@ -60,6 +60,7 @@ type Result struct {
 	Fix      string       `json:"fix"`
 	Amount   int          `json:"amount,omitempty"` // how much of it there is, such as messages; 0: as many as there are in Evidence
 	Exit     int          `json:"-"`                // exit code if it refuses; 0 means 4, refused by a gate
+	Final    bool         `json:"-"`                // no acceptance lets it pass
 }
 
 // Extent is how much there is of what a gate refuses for: an acceptance is void
