@@ -42,7 +42,7 @@ func (r *run) livePolicy(ctx context.Context, domain string) (livePolicy, error)
 	if err != nil {
 		return l, err
 	}
-	data := []string{}
+	var data []string
 	if set != nil {
 		data = set.Data
 	} else {
@@ -247,11 +247,15 @@ func (r *run) monthOf(ctx context.Context, domain string, f *nextPolicy) error {
 	f.Switched = seen.At
 	g, periods := newGathering(k.classify), make(map[period]bool)
 	for more := true; more; more = g.again() {
+		f.Vouched = 0
 		if err := book.each(ctx, f.Now.Add(-recentReports), func(row sentRow) {
 			if r.domainOf(row.Domain) != domain {
 				return
 			}
 			g.add(row)
+			if row.SignedBy != "" {
+				f.Vouched += row.Messages
+			}
 			periods[period{row.Org, row.Begin, row.End, row.SignedBy}] = true
 			f.Provider = f.Provider || row.provesProvider(k)
 		}); err != nil {

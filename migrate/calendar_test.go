@@ -25,7 +25,7 @@ func TestNextPolicy(t *testing.T) {
 		want   string // of the lines
 		not    string
 	}{
-		{"none to quarantine", "p=none; sp=none; rua=mailto:a@example.org", nil, good + " p=quarantine|signed by receiver.example|90 messages in 1 stream, 90 aligned; 0 streams left|has stood since 2026-10-16|way back: mxmove undo puts back v=DMARC1; p=none; sp=none", "in the way"},
+		{"none to quarantine", "p=none; sp=none; rua=mailto:a@example.org", nil, good + " p=quarantine|signed by receiver.example|90 messages in 1 stream, 90 of them in signed reports; 90 aligned; 0 streams left|has stood since 2026-10-16|way back: mxmove undo puts back v=DMARC1; p=none; sp=none", "in the way"},
 		{"quarantine to reject", "p=quarantine; rua=mailto:a@example.org", nil, good + " p=reject|mailing lists", "in the way"},
 		{"test of quarantine", "p=quarantine; t=y; rua=mailto:a@example.org", nil, good + " p=quarantine without the mark of a test", "reject"},
 		{"no reports asked for", "p=none", nil, "in the way: the DMARC record asks for no reports", good},
@@ -52,7 +52,7 @@ func TestNextPolicy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := nextPolicy{Record: record, Since: noon.AddDate(0, 0, -40), Switched: noon.AddDate(0, 0, -40), Now: noon, Reports: month(), Provider: true, Streams: []Stream{provider}}
+			f := nextPolicy{Record: record, Since: noon.AddDate(0, 0, -40), Switched: noon.AddDate(0, 0, -40), Now: noon, Reports: month(), Provider: true, Vouched: 90, Streams: []Stream{provider}}
 			if tt.change != nil {
 				tt.change(&f)
 			}

@@ -18,11 +18,11 @@ import (
 	"github.com/mxmove/mxmove/migrate/finding"
 )
 
-// tlsMonth reads a TLS report for each of the last 31 days.
+// tlsMonth reads a TLS report for each of the last 30 days.
 func (h *home) tlsMonth(t *testing.T, id string, good, failed int) {
 	t.Helper()
 	dir := t.TempDir()
-	for n := range 31 {
+	for n := range 30 {
 		until := h.clock.Now().AddDate(0, 0, -n)
 		text := fmt.Sprintf(`{"organization-name":"sender.example","report-id":"%s-%d","date-range":{"start-datetime":%q,"end-datetime":%q},
 "policies":[{"policy":{"policy-type":"sts","policy-domain":"example.org"},"summary":{"total-successful-session-count":%d,"total-failure-session-count":%d},
@@ -136,5 +136,5 @@ func TestCloseDoesNotEnforce(t *testing.T) {
 	refused("silent host", "answers with no MTA-STS policy that can be read")
 	nowServes(policy, enforced)
 	h.tlsMonth(t, "bad", 10, 1)
-	refused("failures", "senders report 31 sessions in which TLS failed")
+	refused("failures", "senders report 30 sessions in which TLS failed")
 }

@@ -18,6 +18,7 @@ type nextPolicy struct {
 	Switched time.Time // when every server was seen to show the new MX
 	Now      time.Time
 	Reports  ReportFacts // what the reports about the domain cover
+	Vouched  int64       // messages in signed reports
 	Provider bool        // a signed report tells of aligned mail from the provider
 	Streams  []Stream
 	Omitted  int   // streams that are not among them, but for strangers
@@ -72,8 +73,8 @@ func (f nextPolicy) evidence() []string {
 	}
 	return []string{
 		fmt.Sprintf("DMARC reports of %s to %s: %s", f.Reports.From.Format(time.DateOnly), f.Reports.Until.Format(time.DateOnly), f.Reports.heard()),
-		fmt.Sprintf("%s in %s, %d aligned; %s left that fail, %d of them named by nothing", Plural(int(messages), "message"), Plural(len(f.Streams), "stream"),
-			aligned, Plural(max(left, f.Unnamed), "stream"), f.Unnamed),
+		fmt.Sprintf("%s in %s, %d of them in signed reports; %d aligned; %s left that fail, %d of them named by nothing", Plural(int(messages), "message"), Plural(len(f.Streams), "stream"),
+			f.Vouched, aligned, Plural(max(left, f.Unnamed), "stream"), f.Unnamed),
 		fmt.Sprintf("p=%s has stood since %s", word(f.Record), stamp(f.Since)),
 	}
 }

@@ -43,7 +43,7 @@ func TestScript(t *testing.T) {
 			"exit": exits, "lab": startLab, "dns": editZone, "lock": holdLock, "served": served,
 			"password": setPassword, "count": countMail, "forget": forget, "chmod": chmod, "deliver": deliver,
 			"replace": replace, "aggregate": aggregate, "tlsreport": tlsReport, "post": post, "sign": sign,
-			"panel": panel, "zonefile": zoneFile, "reload": reload, "await": await, "desec": startDeSEC,
+			"panel": panel, "zonefile": zoneFile, "reload": reload, "await": await, "desec": startDeSEC, "age": age,
 		},
 	})
 }
@@ -122,7 +122,7 @@ func served(ts *testscript.TestScript, neg bool, args []string) {
 	typ, err := zone.ParseType(args[1])
 	ts.Check(err)
 	want := &zone.RRset{Name: args[0], Type: typ, Data: args[2:]}
-	z := (*world(ts)).DNS.Zone(args[0])
+	z := (*world(ts)).DNS.Zone("example.org.")
 	if got := z.Get(args[0], typ); zone.Equal(got, want) == neg {
 		ts.Fatalf("served %s %s is %v, want %s", args[0], args[1], got, args[2:])
 	}
