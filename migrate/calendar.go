@@ -78,9 +78,9 @@ func (r *run) liveText(ctx context.Context, domain, name string) (livePolicy, *z
 		return l, nil, err
 	}
 	key := zone.Key{Name: name, Type: dns.TypeTXT}
-	set := exactly(ctx, client, servers, l.zone, key)
-	if set == nil {
-		return l, nil, context.Cause(ctx)
+	set, err := exactly(ctx, client, servers, l.zone, key)
+	if set == nil || err != nil {
+		return l, nil, err
 	}
 	v, err := client.Visible(ctx, l.zone, []resolver.Want{{Key: key, RRset: set}})
 	if err == nil && !v.All() {

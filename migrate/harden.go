@@ -323,8 +323,13 @@ func (r *run) undoStep(ctx context.Context, applied []dnsplan.Change) error {
 	return err
 }
 
+// sayAll tells lines of talk. A record or a command is to be copied whole.
 func (r *run) sayAll(lines []string) {
 	for _, line := range lines {
-		r.sayLines(line)
+		if strings.Contains(line, "v=DMARC1") || strings.Contains(line, "v=STSv1") || strings.Contains(line, "--accept MX18") {
+			r.sayLines(line)
+		} else {
+			r.say("%s", line)
+		}
 	}
 }
