@@ -101,29 +101,42 @@ func (l *lab) renew(t *testing.T, n int) {
 	l.furnish(t)
 }
 
-// TestCutInALargeMessage cuts the lines while a message passes that is never
-// whole in memory.
+// TestCutInALargeMessage cuts the lines while messages pass that are never
+// whole in memory: a very large one, or several with small ones in between.
 func TestCutInALargeMessage(t *testing.T) {
 	t.Parallel()
-	large := letter(1)
-	large.Body = append(large.Body, bytes.Repeat([]byte("a line of a large message, with its end\r\n"), 9<<20/41)...)
+	large := func(n, octets int) imaplab.Message {
+		m := letter(n)
+		m.Body = append(m.Body, bytes.Repeat([]byte("a line of a large message, with its end\r\n"), octets/41)...)
+		return m
+	}
+	works := map[string][]imaplab.Message{
+		"one":     {large(1, 9<<20)},
+		"several": {large(1, 300<<10), letter(2), large(3, 400<<10), large(4, 300<<10), letter(5), large(6, 500<<10)},
+	}
 	for _, name := range []string{"multiappend", "without uidplus", "synchronising"} {
 		for _, c := range lines() {
 			if c.side+c.way != "sourceout" && c.side+c.way != "targetin" {
 				continue
 			}
-			t.Run(name+" "+c.String(), func(t *testing.T) {
-				t.Parallel()
-				l := start(t, imaplab.Options{}, habits[name])
-				l.options.Connections = 1
-				const places = 40
-				for _, n := range tortured(places, 1, t.Name()) {
-					l.renew(t, n)
-					deliver(t, l.from, "INBOX", large)
-					c.cut(l, int64(n*len(large.Body)/places))
-					exact(t, l)
-				}
-			})
+			for work, messages := range works {
+				t.Run(name+" "+work+" "+c.String(), func(t *testing.T) {
+					t.Parallel()
+					l := start(t, imaplab.Options{}, habits[name])
+					l.options.Connections = 1
+					total := 0
+					for _, m := range messages {
+						total += len(m.Body)
+					}
+					const places = 40
+					for _, n := range tortured(places, 1, t.Name()) {
+						l.renew(t, n)
+						deliver(t, l.from, "INBOX", messages...)
+						c.cut(l, int64(n*total/places))
+						exact(t, l)
+					}
+				})
+			}
 		}
 	}
 }
