@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -92,22 +93,40 @@ func (s *settling) melted(ctx context.Context) error {
 	if s.from == 0 {
 		return nil
 	}
-	gone := func(uid imap.UID) bool {
-		if !s.sentNow.has(uid) {
-			return false
+	missed := make(map[imap.UID]imap.UID) // at the target: at the source
+	for _, r := range s.list.rows {
+		if !s.sentNow.has(r.uid) {
+			continue
 		}
-		_, target, _ := s.runs.Find(uid)
-		_, there := slices.BinarySearch(s.there, target)
-		return target != 0 && target >= s.from && !there
+		_, target, _ := s.runs.Find(r.uid)
+		if _, there := slices.BinarySearch(s.there, target); target >= s.from && !there {
+			missed[target] = r.uid
+		}
 	}
-	kept := s.runs.Without(gone)
-	if kept.Messages() == s.runs.Messages() {
+	if len(missed) == 0 {
 		return nil
 	}
-	for _, r := range s.list.rows {
-		if gone(r.uid) {
-			kept = append(kept, journal.Run{Source: r.uid, Count: 1, Outcome: journal.Copied})
-		}
+	target, err := s.atTarget(ctx)
+	if err != nil {
+		return err
+	}
+	exist, err := target.Search(ctx, wire.SetOf(slices.Collect(maps.Keys(missed))...))
+	if err != nil {
+		return err
+	}
+	for _, uid := range exist { // only the listing has left it out
+		delete(missed, uid)
+	}
+	if len(missed) == 0 {
+		return nil
+	}
+	var gone uidSet
+	for _, uid := range missed {
+		gone.add(uid)
+	}
+	kept := s.runs.Without(gone.has)
+	for _, uid := range missed {
+		kept = append(kept, journal.Run{Source: uid, Count: 1, Outcome: journal.Copied})
 	}
 	s.runs = journal.Runs{}.Add(kept...)
 	return s.page.Replace(ctx, s.runs)

@@ -157,3 +157,28 @@ func TestNothingIsRecopiedThatTheTargetHides(t *testing.T) {
 	}
 	same(t, l.from, "INBOX", l.to, "INBOX")
 }
+
+// TestCopyThatTheTargetHidesIsStillOurs has the target leave a copy out of the
+// listing that is made right behind its APPEND. It has a UID that was told, and
+// follows its message later.
+func TestCopyThatTheTargetHidesIsStillOurs(t *testing.T) {
+	t.Parallel()
+	l := start(t, imaplab.Options{}, imaplab.Options{})
+	l.from.Create("INBOX.Trash", imap.MailboxAttrTrash)
+	l.to.Create("Trash", imap.MailboxAttrTrash)
+	deliver(t, l.from, "INBOX", letters(0, 6)...)
+	var silent atomic.Bool
+	silent.Store(true)
+	l.target.SetFaults(leaving(l.to, "INBOX", 4, &silent))
+	if got := l.copy().Tally(); got.Copied != 6 {
+		t.Errorf("tally = %+v, want all copied", got)
+	}
+	silent.Store(false)
+	if err := l.from.Remove("INBOX", 4); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.copy().Accounts[0].Moved; got != 1 || len(l.to.Messages("Trash")) != 1 {
+		t.Errorf("%d copies moved, want one", got)
+	}
+	same(t, l.from, "INBOX", l.to, "INBOX")
+}
