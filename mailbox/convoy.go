@@ -290,6 +290,7 @@ func (d *delta) end(ctx context.Context) error {
 	}
 	d.noteDates()
 	d.noteVanished()
+	d.noteHidden()
 	d.ended = true
 	return d.rest(ctx)
 }

@@ -2,12 +2,15 @@ package mailbox
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/mxmove/mxmove/mailbox/internal/wire"
+	"github.com/mxmove/mxmove/migrate/finding"
 )
 
 // This file is about servers that answer OK and leave messages out: nothing
@@ -104,4 +107,34 @@ func (s *settling) untold(ctx context.Context) ([]imap.UID, error) {
 		_, told := slices.BinarySearch(s.there, uid)
 		return told
 	}), err
+}
+
+// mostHidden bounds how many UIDs are named.
+const mostHidden = 20
+
+// noteHidden tells of messages that are in doubt since a server hides them. One
+// that ends connections has been told of by its own name.
+func (d *delta) noteHidden() {
+	var silent []string
+	for _, uid := range d.silent {
+		if d.suspected[uid].read < strikes {
+			silent = append(silent, fmt.Sprint(uid))
+		}
+	}
+	if n := len(silent); n > 0 {
+		d.note(finding.Finding{
+			Severity: finding.Warn, Code: finding.MessagesHidden, Subject: d.account.Name + " " + d.pair.Source,
+			Text:     "the old server has messages here and gives nothing for them; they are in doubt",
+			Evidence: []string{fmt.Sprintf("%d, with the UIDs %s", n, strings.Join(silent[:min(n, mostHidden)], ", "))},
+			Fix:      "open them in a mail program, or have the mailbox repaired, then run mxmove sync again",
+		})
+	}
+	if n := d.withheld.len(); n > 0 {
+		d.note(finding.Finding{
+			Severity: finding.Warn, Code: finding.MessagesHidden, Subject: d.account.Name + " " + d.pair.Target,
+			Text:     "the new server hides messages here that may be those that were on their way when a connection was lost; they are not sent again",
+			Evidence: []string{fmt.Sprintf("%d in doubt", n)},
+			Fix:      "run mxmove sync again later",
+		})
+	}
 }

@@ -124,7 +124,7 @@ func TestNothingIsResentWhileTheTargetHidesMessages(t *testing.T) {
 	l.target.SetFaults(faults)
 	for range 2 {
 		res, err := l.copier().Copy(t.Context(), []mailbox.Account{l.account})
-		if got := res.Tally(); err != nil || res.Err() != nil || got != (mailbox.Tally{Messages: 6, Copied: 5, Doubt: 1}) {
+		if got := res.Tally(); err != nil || res.Err() != nil || got != (mailbox.Tally{Messages: 6, Copied: 5, Doubt: 1}) || codes(res) != "MX168" {
 			t.Errorf("Copy() = %v, %v, tally %+v, want one in doubt", err, res.Err(), got)
 		}
 	}

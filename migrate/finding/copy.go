@@ -10,4 +10,5 @@ const (
 	CopyTakesDays   Code = "MX165" // an account holds more than the provider takes in a day
 	ArchivedCopied  Code = "MX166" // what is archived at a Gmail is copied into a mailbox of its own
 	CopiesVanished  Code = "MX167" // a target mailbox was made anew without messages that were copied into it
+	MessagesHidden  Code = "MX168" // a server has messages and gives nothing for them
 )
