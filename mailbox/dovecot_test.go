@@ -19,7 +19,10 @@ import (
 )
 
 // A dovecot is a real server of our own on loopback.
-type dovecot struct{ addr string }
+type dovecot struct {
+	addr string
+	mail string // where the mail of its users lies
+}
 
 // newDovecot starts a Dovecot with some further settings, or skips where none
 // is installed.
@@ -53,7 +56,7 @@ func newDovecot(t testing.TB, name, separator, location string, settings ...stri
 		_ = server.Process.Signal(syscall.SIGTERM)
 		_ = server.Wait()
 	})
-	d := dovecot{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	d := dovecot{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), mail: filepath.Join(dir, "mail")}
 	await(t, d.addr, filepath.Join(dir, "log"))
 	return d
 }

@@ -44,7 +44,7 @@ func TestChild(t *testing.T) {
 	var peak uint64
 	stop := watchMemory(&peak)
 	res, err := c.Copy(t.Context(), []mailbox.Account{{
-		Name: "anna@example.org", Source: dovecot{k.Source}.side("anna"), Target: dovecot{k.Target}.side("anna"),
+		Name: "anna@example.org", Source: dovecot{addr: k.Source}.side("anna"), Target: dovecot{addr: k.Target}.side("anna"),
 	}})
 	stop()
 	if k.Memory > 0 && peak > k.Memory {
