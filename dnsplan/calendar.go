@@ -47,7 +47,7 @@ func (m *move) lookStricter() {
 	case r.Policy:
 		text = "the DMARC policy p=quarantine is marked as a test: the mark may go when a month of reports after the switch shows every sender of yours aligned"
 	}
-	m.find(finding.Note, finding.PolicyMayRise, text, "then publish at "+name+": "+next.String(), r.String())
+	m.find(finding.Note, finding.PolicyMayRise, text, "mxmove close then offers to publish at "+name+": "+next.String(), r.String())
 }
 
 // lookTesting names the policy that senders only test. Its file lies on a web
@@ -58,5 +58,5 @@ func (m *move) lookTesting() {
 		return
 	}
 	m.find(finding.Note, finding.STSMayEnforce, "the MTA-STS policy is in mode testing: it may be enforced when a month of TLS reports after the switch names no failure",
-		"then set mode: enforce in the policy file on its web host, and give _mta-sts."+m.domain+" a new id")
+		"then set mode: enforce in the policy file on its web host; mxmove close offers to give _mta-sts."+m.domain+" a new id")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/dnsplan/publish"
 	"github.com/mxmove/mxmove/dnsplan/zone"
 	"github.com/mxmove/mxmove/migrate"
@@ -313,4 +315,30 @@ func TestForgersAreAccepted(t *testing.T) {
 		t.Errorf("asked about %+v, want what was accepted", h.steps)
 	}
 	h.wants(t, "accepted", "published and seen", policyQuarantine)
+}
+
+// TestPlanDatesTheSteps: a plan that is made after the switch says from when on
+// the policy may get stricter.
+func TestPlanDatesTheSteps(t *testing.T) {
+	t.Parallel()
+	h := startHome(t, lab.Options{Messages: 12, Attachment: 1 << 10, TTL: 1})
+	h.setPolicy(t, policyNone)
+	if err := h.open(t).Migrate(t.Context(), migrate.RunOptions{Until: step.Switched}); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := h.open(t).Record(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := h.open(t).Plan(t.Context(), migrate.PlanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "not before " + rec.Seen[dnsplan.Switch].Add(30*24*time.Hour).Format("2006-01-02 15:04:05 UTC")
+	for _, f := range doc.Findings {
+		if f.Code == finding.PolicyMayRise && slices.Contains(f.Evidence, want) {
+			return
+		}
+	}
+	t.Errorf("findings %+v, want the policy %q", doc.Findings, want)
 }

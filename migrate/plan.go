@@ -106,6 +106,9 @@ func (r *run) plan(ctx context.Context, o PlanOptions) (Document, error) {
 			return doc, err
 		}
 	}
+	if err := r.dateSteps(ctx, &doc); err != nil {
+		return doc, err
+	}
 	finding.Sort(doc.Findings)
 	doc.Summary = summary(doc)
 	if err := r.fillDue(ctx, &doc); err != nil || o.DNSOnly {
