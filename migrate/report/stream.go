@@ -26,6 +26,7 @@ type stream struct {
 	migrate.Stream
 	verdict
 	Who     string
+	Most    int // messages of its busiest day that is drawn, by which its columns are read
 	Width   int // of the drawing, in units of its own
 	Columns []column
 }
@@ -68,7 +69,7 @@ func newPlot(d Document) *plot {
 			break
 		}
 		p.Streams = append(p.Streams, stream{
-			Stream: s, verdict: aligned(s), Who: who(s), Width: days * plotStep, Columns: columns(s, first, days, mark),
+			Stream: s, verdict: aligned(s), Who: who(s), Most: busiest(s, p.First), Width: days * plotStep, Columns: columns(s, first, days, mark),
 		})
 	}
 	p.More = len(d.Reports.Streams) - len(p.Streams) + d.Reports.Omitted
@@ -77,6 +78,17 @@ func newPlot(d Document) *plot {
 
 // SignedBy names who vouches for the reports.
 func (p *plot) SignedBy() string { return migrate.SignerNames(p.Signers) }
+
+// busiest counts the messages of a stream's busiest day since the first one.
+func busiest(s migrate.Stream, first string) int {
+	most := int64(0)
+	for _, d := range s.Days {
+		if d.Day >= first {
+			most = max(most, d.Aligned+d.Unaligned)
+		}
+	}
+	return int(most)
+}
 
 // columns draws one stream in a scale of its own. A line lies where nothing
 // was reported.

@@ -127,6 +127,11 @@ func TestPlot(t *testing.T) {
 			t.Errorf("stream %d: the switch stands at %v, want it before the tenth day", i, mark)
 		}
 	}
+	for _, want := range []string{"0 of 660 aligned, at most 220 a day", "0 of 14 aligned, at most 7 a day"} {
+		if got := text(find(tree, "section", "")[2]); !strings.Contains(got, want) {
+			t.Errorf("the section does not give the scale %q: %q", want, got)
+		}
+	}
 	if got := text(find(tree, "section", "")[2]); !strings.Contains(got, "And 3 smaller streams") {
 		t.Errorf("the section does not say what was left out: %q", got)
 	}
