@@ -171,6 +171,28 @@ func TestJudgeTenants(t *testing.T) {
 	}
 }
 
+// TestTenantWithoutAConfiguration: a domain of which Microsoft has no DKIM
+// configuration yet needs a new one; to set one says that there is none.
+func TestTenantWithoutAConfiguration(t *testing.T) {
+	t.Parallel()
+	dns := world().with("TXT m._domainkey.example.onmicrosoft.com.", keyRecord(edKey, ""))
+	v, err := probe.Judge(t.Context(), []byte(signed(t, letter, "example.onmicrosoft.com", "m", edKey)), theirs, dns, probe.JudgeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range v.Findings {
+		if f.Code != finding.TenantDomain {
+			continue
+		}
+		made, set := strings.Index(f.Fix, "New-DkimSigningConfig -DomainName example.org"), strings.Index(f.Fix, "Set-DkimSigningConfig -Identity example.org")
+		if made < 0 || set < made {
+			t.Errorf("the fix is %q, want a new configuration before one is set", f.Fix)
+		}
+		return
+	}
+	t.Errorf("findings %+v, want the default name", v.Findings)
+}
+
 func TestJudgeOldSelectors(t *testing.T) {
 	old := signed(t, letter, "example.org", "old", oldKey)
 	both := signed(t, old, "example.org", "ed", edKey)

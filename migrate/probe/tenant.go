@@ -22,7 +22,8 @@ var tenancies = []tenancy{
 	{
 		suffix: "onmicrosoft.com",
 		sign: "publish selector1._domainkey and selector2._domainkey, then in the Microsoft Defender portal under Email authentication settings, DKIM, " +
-			"switch on signing for %[1]s (or Set-DkimSigningConfig -Identity %[1]s -Enabled $true)",
+			"switch on signing for %[1]s (or in Exchange Online PowerShell New-DkimSigningConfig -DomainName %[1]s -Enabled $true, " +
+			"where it says that there is one already Set-DkimSigningConfig -Identity %[1]s -Enabled $true)",
 		bounce: "in the Microsoft 365 admin center give the user an address of %s as the primary one: the account still sends as its first name",
 	},
 	{
