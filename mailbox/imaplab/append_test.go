@@ -114,7 +114,7 @@ func TestHabits(t *testing.T) {
 	acct.Create("Sent", imap.MailboxAttrSent)
 	c := loggedIn(t, s, "anna", "secret")
 	c.send("b CAPABILITY\r\n")
-	if got, want := c.line(), "* CAPABILITY IMAP4rev1 SASL-IR ENABLE IDLE UNSELECT CHILDREN ESEARCH STATUS=SIZE LIST-STATUS CREATE-SPECIAL-USE CONDSTORE APPENDLIMIT=5000 LITERAL-"; got != want {
+	if got, want := c.line(), "* CAPABILITY IMAP4rev1 SASL-IR ENABLE IDLE UNSELECT CHILDREN ESEARCH STATUS=SIZE LIST-STATUS CREATE-SPECIAL-USE CONDSTORE COMPRESS=DEFLATE APPENDLIMIT=5000 LITERAL-"; got != want {
 		t.Errorf("CAPABILITY = %q, want %q", got, want)
 	}
 	c.until("b OK ")

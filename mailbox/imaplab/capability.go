@@ -20,6 +20,7 @@ func (c *conn) refuses(verb, args string) string {
 	needs := map[string]imap.Cap{
 		"NAMESPACE": imap.CapNamespace, "MOVE": imap.CapMove, "UID MOVE": imap.CapMove, "UNSELECT": imap.CapUnselect,
 		"ENABLE": imap.CapEnable, "IDLE": imap.CapIdle, "UID EXPUNGE": imap.CapUIDPlus,
+		"COMPRESS": CapCompress,
 	}
 	need := needs[verb]
 	if upper := strings.ToUpper(args); verb == "LIST" && (strings.HasPrefix(upper, "(") || strings.Contains(upper, " RETURN (")) {
@@ -49,7 +50,8 @@ func (c *conn) mechanism(args string) bool {
 	return c.speaks(imap.AuthCap(name)) && (name == "PLAIN" || c.srv.opts.Bearer != nil && (name == xoauth2 || name == sasl.OAuthBearer))
 }
 
-// capabilities lists what is announced in the present state.
+// capabilities lists what is announced in the present state. The caller holds
+// mu.
 func (c *conn) capabilities() []imap.Cap {
 	o := c.srv.opts
 	caps := []imap.Cap{imap.CapIMAP4rev1, imap.CapSASLIR, imap.CapLiteralPlus}
@@ -58,6 +60,9 @@ func (c *conn) capabilities() []imap.Cap {
 		caps = append(caps, imap.CapEnable, imap.CapIdle, imap.CapNamespace, imap.CapUIDPlus, imap.CapMultiAppend,
 			imap.CapMove, imap.CapUnselect, imap.CapChildren, imap.CapESearch, imap.CapStatusSize,
 			imap.CapListExtended, imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore)
+		if c.squeezed == nil {
+			caps = append(caps, CapCompress)
+		}
 		if o.Gmail {
 			caps = append(caps, capGmail)
 		}

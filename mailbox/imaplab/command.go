@@ -78,7 +78,7 @@ func (c *conn) next() error {
 		refusal = "NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded"
 	}
 	if refusal == "" {
-		return c.hand(tag, verb, line, action)
+		return c.hand(tag, verb, args, line, action)
 	}
 	if err := c.swallow(line); err != nil {
 		return err
@@ -162,10 +162,12 @@ func mechanismOf(line string) string {
 }
 
 // hand passes a command on to imapserver, or does those that it must not see.
-func (c *conn) hand(tag, verb, line string, action Action) error {
+func (c *conn) hand(tag, verb, args, line string, action Action) error {
 	switch verb {
 	case "STARTTLS":
 		return c.startTLS(tag)
+	case "COMPRESS":
+		return c.compress(tag, args)
 	case "ENABLE":
 		if c.user() != "" { // imapserver would switch on what is not announced
 			return errors.Join(c.reply("* ENABLED"), c.reply("%s OK done", tag))

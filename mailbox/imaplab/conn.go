@@ -28,15 +28,16 @@ type conn struct {
 	done     sync.Once
 	ending   atomic.Bool // cut, and what had come before is being done
 
-	mu      sync.Mutex
-	raw     net.Conn // below TLS where there is any
-	out     *bufio.Writer
-	waiting bool   // the client's next octet is awaited: nothing stays in out
-	greeted bool   // imapserver's greeting has gone
-	caps    bool   // the next response holds a list of capabilities
-	auth    string // tag of the AUTHENTICATE that awaits a line without a tag
-	mute    string // tag of the command whose answer is cut off
-	highest bool   // HIGHESTMODSEQ was asked for
+	mu       sync.Mutex
+	raw      net.Conn // below TLS where there is any
+	out      *bufio.Writer
+	squeezed *squeezer // below out; nil: not compressed
+	waiting  bool      // the client's next octet is awaited: nothing stays in out
+	greeted  bool      // imapserver's greeting has gone
+	caps     bool      // the next response holds a list of capabilities
+	auth     string    // tag of the AUTHENTICATE that awaits a line without a tag
+	mute     string    // tag of the command whose answer is cut off
+	highest  bool      // HIGHESTMODSEQ was asked for
 }
 
 var errCut = errors.New("imaplab: connection cut")
@@ -59,7 +60,7 @@ func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 // Close is called by imapserver when it has done with the connection.
 func (c *conn) Close() error {
 	c.mu.Lock()
-	_ = c.out.Flush() // the last word, such as BYE; the client may be gone
+	_ = c.flush() // the last word, such as BYE; the client may be gone
 	c.mu.Unlock()
 	err := c.Conn.Close()
 	c.done.Do(func() { c.srv.gone(c) })
@@ -88,7 +89,7 @@ func (s source) Read(p []byte) (int, error) {
 		return 0, errCut
 	}
 	c.mu.Lock()
-	err := c.out.Flush()
+	err := c.flush()
 	c.waiting = true
 	raw := c.raw
 	c.mu.Unlock()
@@ -142,7 +143,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if c.waiting {
-		return len(p), c.out.Flush()
+		return len(p), c.flush()
 	}
 	return len(p), nil
 }
@@ -159,7 +160,7 @@ func (c *conn) writeLines(lines []string) error {
 		}
 	}
 	if c.waiting {
-		return c.out.Flush()
+		return c.flush()
 	}
 	return nil
 }
@@ -192,7 +193,7 @@ func (c *conn) startTLS(tag string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.out.Flush(); err != nil {
+	if err := c.flush(); err != nil {
 		return err
 	}
 	c.raw, c.secure = tls.Server(c.Conn, c.srv.opts.TLS), true

@@ -13,6 +13,8 @@ type Faults struct {
 	Delay  time.Duration // waited before each command
 	Most   int           // connections at once; a login over one more is refused as Dovecot does; 0: any number
 
+	Compress Compression // what a connection becomes that is compressed
+
 	// Command is asked about each command before it is done; nil lets all
 	// pass. It must be safe for concurrent use.
 	Command func(Command) Action
@@ -103,6 +105,13 @@ func (fs *faults) end(usual End) End {
 		return fs.f.End
 	}
 	return usual
+}
+
+// compression returns what is to become of a connection that is compressed.
+func (fs *faults) compression() Compression {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.f.Compress
 }
 
 // crowded reports whether n connections are more than there may be.

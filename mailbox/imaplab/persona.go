@@ -12,8 +12,11 @@ import (
 // announce and what they do not, how they write names, what they refuse. A
 // test may change the options that it gets.
 
-// Dovecot is a Dovecot as its packages install it.
-func Dovecot() Options { return Options{Greeting: "Dovecot (Debian) ready."} }
+// Dovecot is a Dovecot as its packages install it: what compresses lies beside
+// it, and is not switched on.
+func Dovecot() Options {
+	return Options{Greeting: "Dovecot (Debian) ready.", Hide: []imap.Cap{CapCompress}}
+}
 
 // Courier keeps everything below INBOX, speaks little more than RFC 3501, and
 // gives a mailbox no lasting UIDVALIDITY before somebody has selected it.
@@ -23,7 +26,7 @@ func Courier() Options {
 		Hide: []imap.Cap{
 			imap.CapSASLIR, imap.CapLiteralPlus, imap.CapEnable, imap.CapMultiAppend, imap.CapMove, imap.CapUnselect,
 			imap.CapESearch, imap.CapStatusSize, imap.CapListExtended, imap.CapListStatus, imap.CapSpecialUse,
-			imap.CapCreateSpecialUse, imap.CapCondStore,
+			imap.CapCreateSpecialUse, imap.CapCondStore, CapCompress,
 		},
 	}
 }
@@ -53,7 +56,7 @@ func Exchange() Options {
 		Flags:    append([]imap.Flag{"$MDNSent"}, systemFlags...),
 		Hide: []imap.Cap{
 			imap.CapEnable, imap.CapMultiAppend, imap.CapESearch, imap.CapStatusSize, imap.CapListExtended,
-			imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore,
+			imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore, CapCompress,
 		},
 	}
 }
@@ -76,7 +79,7 @@ func Zoho() Options {
 		Greeting: "IMAP4 Server ready", PlainUses: true, Faults: Faults{Most: 3},
 		Hide: []imap.Cap{
 			imap.CapLiteralPlus, imap.CapMultiAppend, imap.CapESearch, imap.CapStatusSize, imap.CapListExtended,
-			imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore, imap.CapEnable,
+			imap.CapListStatus, imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore, imap.CapEnable, CapCompress,
 		},
 	}
 }
@@ -87,7 +90,7 @@ func ICloud() Options {
 		Greeting: "iSCREAM ready to rumble", AppendLimit: 20 << 20,
 		Hide: []imap.Cap{
 			imap.CapLiteralPlus, imap.CapMultiAppend, imap.CapMove, imap.CapStatusSize, imap.CapListExtended,
-			imap.CapSpecialUse, imap.CapCreateSpecialUse,
+			imap.CapSpecialUse, imap.CapCreateSpecialUse, CapCompress,
 		},
 	}
 }
@@ -102,7 +105,7 @@ func ProtonBridge() Options {
 		Hide: []imap.Cap{
 			capGmail, imap.CapSASLIR, imap.CapLiteralPlus, imap.CapEnable, imap.CapNamespace, imap.CapMultiAppend,
 			imap.CapChildren, imap.CapESearch, imap.CapStatusSize, imap.CapListExtended, imap.CapListStatus,
-			imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore,
+			imap.CapSpecialUse, imap.CapCreateSpecialUse, imap.CapCondStore, CapCompress,
 		},
 		RefuseAppend: func(_ string, body []byte) error {
 			if header, _ := split(body); !bytes.Contains(append([]byte("\n"), header...), []byte("\nFrom: ")) {
