@@ -20,6 +20,7 @@ type conn struct {
 
 	in, out atomic.Int64 // octets
 	wrote   atomic.Int64 // when octets last left, in Unix nanoseconds
+	gauge   gauge
 
 	mu  sync.Mutex
 	err error
@@ -39,8 +40,10 @@ func (c *conn) Read(p []byte) (int, error) {
 		if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
 			return 0, c.fail(err)
 		}
+		began := c.gauge.began()
 		n, err := c.Conn.Read(p)
 		c.in.Add(int64(n))
+		c.gauge.came(n, c.out.Load(), began)
 		if n > 0 {
 			return n, nil // an error with it will come again
 		}
@@ -66,9 +69,11 @@ func (c *conn) Write(p []byte) (int, error) {
 		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 			return done, c.fail(err)
 		}
+		began := c.gauge.began()
 		n, err := c.Conn.Write(p[done:min(len(p), done+piece)])
 		done += n
 		c.out.Add(int64(n))
+		c.gauge.left(n, began)
 		if n > 0 {
 			c.wrote.Store(time.Now().UnixNano())
 		}

@@ -46,7 +46,7 @@ func DialTarget(ctx context.Context, e Endpoint, l Login) (*Target, error) {
 // and nothing after it. An access token is had first, so that no server waits
 // for it.
 func (s *session) open(ctx context.Context, e Endpoint, l Login, filter func(io.Writer) io.Writer) error {
-	s.addr, s.log = e.Addr, e.log()
+	s.addr, s.log, s.line = e.Addr, e.log(), e.Line
 	if l.Bearer == nil {
 		return s.attempt(ctx, e, l, nil, filter)
 	}
@@ -116,12 +116,16 @@ func dial(ctx context.Context, e Endpoint) (net.Conn, error) {
 
 // use puts reader and writer on a connection.
 func (s *session) use(nc net.Conn, filter func(io.Writer) io.Writer) {
-	s.nc, s.r = nc, wire.NewReader(nc, 0)
-	out := io.Writer(nc)
-	if filter != nil {
-		out = filter(out)
+	s.nc, s.r, s.filter = nc, wire.NewReader(nc, 0), filter
+	s.w = bufio.NewWriterSize(s.filtered(nc), 64<<10)
+}
+
+// filtered is where commands go on their way to w.
+func (s *session) filtered(w io.Writer) io.Writer {
+	if s.filter == nil {
+		return w
 	}
-	s.w = bufio.NewWriterSize(out, 64<<10)
+	return s.filter(w)
 }
 
 // secure brings the connection to a greeting that can be believed.
@@ -149,7 +153,7 @@ func (s *session) startTLS(ctx context.Context, e Endpoint, host string, filter 
 	if err != nil {
 		return err
 	}
-	if err := s.w.Flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return err
 	}
 	if _, err := s.finish(tag, nil); err != nil {

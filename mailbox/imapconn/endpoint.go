@@ -54,6 +54,10 @@ type Endpoint struct {
 	// 0 means DefaultTimeout.
 	Timeout time.Duration
 
+	// Line is what is known of the line to the server, shared by all who copy
+	// over it; nil: connections are never compressed.
+	Line *Line
+
 	// Log gets a line per command; nil discards. Secrets never reach it.
 	Log *slog.Logger
 }

@@ -31,6 +31,10 @@ var (
 	ErrProtocol  = errors.New("imapconn: server breaks the protocol")
 	ErrInsecure  = errors.New("imapconn: connection would not be secure")
 	ErrNoMove    = errors.New("imapconn: server does not announce MOVE")
+
+	// ErrCompression is the end of a connection that the server agreed to
+	// compress. Others of the same Line do without.
+	ErrCompression = errors.New("imapconn: compression failed")
 )
 
 // A ResponseError is a NO or BAD to a command, or a BYE.
@@ -102,6 +106,8 @@ func Class(err error) Category {
 		return ClassNone
 	case errors.Is(err, ErrCancelled):
 		return ClassCancelled
+	case errors.Is(err, ErrCompression):
+		return ClassProtocol
 	case errors.Is(err, ErrInsecure), untrusted(err):
 		return ClassTLS
 	case errors.As(err, &answer):
@@ -222,6 +228,9 @@ func Exhausted(err error) (words string, ok bool) {
 // Online), "Disconnected for inactivity", "Server shutting down" (Dovecot).
 func Excused(err error) bool {
 	var answer *ResponseError
+	if errors.Is(err, ErrCompression) {
+		return true
+	}
 	if !errors.As(err, &answer) || answer.Status != "BYE" {
 		return false
 	}

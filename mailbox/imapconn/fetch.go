@@ -179,6 +179,10 @@ func (s *session) Bodies(ctx context.Context, uids []imap.UID, fn func(uid imap.
 	if len(set) == 0 {
 		return nil
 	}
+	if err := s.squeeze(ctx); err != nil {
+		return err
+	}
+	defer s.messages()()
 	if err := s.pipeline(ctx, newBodies(uids, fn).take, fetchCommands(set, "(UID BODY.PEEK[])")); err != nil {
 		return fmt.Errorf("bodies from %s: %w", show(s.mailbox), err)
 	}

@@ -26,6 +26,10 @@ type step struct {
 	// ends the connection. Nil takes every answer.
 	done func(*wire.Response, error) error
 
+	// squeezes, without parts, compresses the connection: nothing else is under
+	// way then.
+	squeezes bool
+
 	// through reports whether all that was asked for has come: another command
 	// may then go before the tagged answer. Nil: that is known at the answer.
 	through func() bool
@@ -54,13 +58,20 @@ func (s *session) flow(ctx context.Context, ahead int, next func(idle bool) (*st
 			if ended = err; st == nil || err != nil {
 				break
 			}
-			if s.asks(st) {
+			if st.squeezes || s.asks(st) {
 				// Its literal waits for leave, which comes behind all answers due.
 				if err := s.answered(sent); err != nil {
 					return err
 				}
 				sent = nil
 			}
+			if st.squeezes {
+				if err := s.compress(); err != nil {
+					return err
+				}
+				continue
+			}
+			s.conn.gauge.asked(len(sent))
 			tag, err := s.send(st.take, st.parts...)
 			if err != nil {
 				if err := s.refused(st, s.broken(err)); err != nil {
@@ -113,7 +124,7 @@ func (s *session) answered(steps []underway) error {
 	if len(steps) == 0 {
 		return nil
 	}
-	if err := s.w.Flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return s.broken(err)
 	}
 	for i, u := range steps {
@@ -128,7 +139,7 @@ func (s *session) answered(steps []underway) error {
 // hear reads until the oldest command has its answer, or less is still to come
 // than before.
 func (s *session) hear(sent []underway) (answered bool, err error) {
-	if err := s.w.Flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return false, s.broken(err)
 	}
 	u, before := &sent[0], bringing(sent)

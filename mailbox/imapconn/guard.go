@@ -14,7 +14,7 @@ import (
 var sourceVerbs = []string{
 	"CAPABILITY", "NOOP", "LOGOUT", "ID", "ENABLE",
 	"LOGIN", "AUTHENTICATE", "STARTTLS",
-	"NAMESPACE", "LIST", "LSUB", "STATUS", "EXAMINE", "UNSELECT",
+	"NAMESPACE", "LIST", "LSUB", "STATUS", "EXAMINE", "UNSELECT", "COMPRESS",
 }
 
 // maxCommand bounds a command line of ours.

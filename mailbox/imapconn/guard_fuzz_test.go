@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var harmless = regexp.MustCompile(`(?i)^[^ ]+ (CAPABILITY|NOOP|LOGOUT|ID|ENABLE|LOGIN|AUTHENTICATE|STARTTLS|NAMESPACE|LIST|LSUB|STATUS|EXAMINE|UNSELECT|UID FETCH .*|UID SEARCH .*)( |$)`)
+var harmless = regexp.MustCompile(`(?i)^[^ ]+ (CAPABILITY|NOOP|LOGOUT|ID|ENABLE|LOGIN|AUTHENTICATE|STARTTLS|NAMESPACE|LIST|LSUB|STATUS|EXAMINE|UNSELECT|COMPRESS|UID FETCH .*|UID SEARCH .*)( |$)`)
 
 var marks = regexp.MustCompile(`(?i)(BODY\[|BINARY\[|(^|[ (])RFC822(\.TEXT)?([ )]|$))`)
 

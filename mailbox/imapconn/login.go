@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-sasl"
 
@@ -31,9 +32,11 @@ func (s *session) login(l Login, token *oauth.Token) error {
 		}
 	}
 	s.secrets, s.announced = []string{l.Password}, ""
+	began := time.Now()
 	if err := s.prove(l, token); err != nil {
 		return err
 	}
+	s.conn.gauge.trip.Store(int64(time.Since(began)))
 	// The server has nothing of them to repeat from here on.
 	s.secrets = nil
 	if caps := parseCaps(s.announced); caps.Has("IMAP4REV1") || caps.Has("IMAP4REV2") {
@@ -130,7 +133,7 @@ func (s *session) simple(h handler, parts ...part) error {
 	if err != nil {
 		return s.broken(err)
 	}
-	if err := s.w.Flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return s.broken(err)
 	}
 	_, err = s.finish(tag, h)
@@ -171,7 +174,7 @@ func (s *session) authenticate(m sasl.Client) error {
 		return err
 	}
 	for range maxChallenges {
-		if err := s.w.Flush(); err != nil {
+		if err := s.flush(); err != nil {
 			return s.broken(err)
 		}
 		done, err := s.challenge(tag, m, &initial)

@@ -19,6 +19,9 @@ type Raw struct{ s *session }
 // Raw gives the lane its view.
 func (s *session) Raw() *Raw {
 	s.raw.Store(true)
+	if s.compressible() && s.line.asks() {
+		s.conn.gauge.leaving.Store(s.line)
+	}
 	return &Raw{s}
 }
 
@@ -42,6 +45,14 @@ func (r *Raw) Unselect() error {
 	_, err := r.WriteString(r.Tag() + " UNSELECT\r\n")
 	return err
 }
+
+// Pays reports whether the connection had better be compressed before anything
+// more is sent.
+func (r *Raw) Pays() bool { return r.s.pays() }
+
+// Compress lets all that follows go compressed, where the server agrees. All
+// commands must have been answered. Its error ends the connection.
+func (r *Raw) Compress() error { return r.s.compress() }
 
 // Write implements io.Writer, into the buffer.
 func (r *Raw) Write(p []byte) (int, error) {
@@ -87,7 +98,7 @@ func (r *Raw) announce(head string, flush bool) error {
 }
 
 // Flush sends what was written.
-func (r *Raw) Flush() error { return r.told(r.s.w.Flush()) }
+func (r *Raw) Flush() error { return r.told(r.s.flush()) }
 
 // Wait waits until the server says something or the connection ends. Nothing
 // else may be read meanwhile.

@@ -35,6 +35,7 @@ type Request struct {
 // answer to the one before still comes. Next gives nil when there is nothing
 // to ask for; it must not wait unless idle is true, and is asked again.
 func (s *session) Requests(ctx context.Context, next func(idle bool) (*Request, error)) error {
+	defer s.messages()()
 	r := &requests{session: s, open: s.mailbox}
 	err := s.flow(ctx, bodiesAhead, func(idle bool) (*step, error) {
 		if len(r.queue) == 0 {
@@ -43,6 +44,9 @@ func (s *session) Requests(ctx context.Context, next func(idle bool) (*Request, 
 				return nil, err
 			}
 			r.add(request)
+		}
+		if s.pays() {
+			return &step{squeezes: true}, nil
 		}
 		st := r.queue[0]
 		r.queue = r.queue[1:]

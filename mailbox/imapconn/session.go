@@ -53,6 +53,11 @@ type session struct {
 	tag       int
 	bye       *ResponseError
 
+	line    *Line // nil: never compressed
+	filter  func(io.Writer) io.Writer
+	deflate flusher // below w and the filter; nil: not compressed
+	trial   bool    // compression was asked for, and nothing has been answered by it
+
 	preauth bool   // the greeting said so
 	product string // how the server calls itself, in its greeting and to ID
 
@@ -79,7 +84,7 @@ func (s *session) Close() error {
 	if s.conn.cause() == nil && !s.raw.Load() && s.busy.TryLock() {
 		// Nobody waits for the answer, and an error changes nothing.
 		_, _ = s.w.WriteString(s.nextTag() + " LOGOUT\r\n")
-		_ = s.w.Flush()
+		_ = s.flush()
 		s.busy.Unlock()
 	}
 	s.conn.kill(ErrClosed)
@@ -117,7 +122,7 @@ func (s *session) run(ctx context.Context, h handler, parts ...part) (*wire.Resp
 	if err != nil {
 		return nil, s.broken(err)
 	}
-	if err := s.w.Flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return nil, s.broken(err)
 	}
 	return s.finish(tag, h)
@@ -175,7 +180,7 @@ func (s *session) sendLiteral(tag, before, octets string, h handler) error {
 		return err
 	}
 	if sync {
-		if err := s.w.Flush(); err != nil {
+		if err := s.flush(); err != nil {
 			return err
 		}
 		if _, err := s.await(tag, h); err != nil {
@@ -258,6 +263,9 @@ func (s *session) next() (*wire.Response, error) {
 		p.Text = s.redact(p.Text)
 	}
 	s.tail.response(p)
+	if p.Kind == wire.Tagged && s.deflate != nil {
+		s.trial = false
+	}
 	switch {
 	case p.IsStatus() && p.Code == "CAPABILITY":
 		s.announced = p.Args
@@ -301,7 +309,7 @@ func (s *session) broken(err error) error {
 	if errors.As(err, &refusal) && refusal.Status != "BYE" && s.conn.cause() == nil {
 		return err
 	}
-	err = s.reason(err)
+	err = s.tried(s.reason(err))
 	s.conn.kill(err)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,9 @@ func (w *Writer) Append(ctx context.Context, mailbox string, items []Item) error
 	}
 	release := w.raw.Guard(ctx)
 	defer release()
+	if err := w.squeeze(); err != nil {
+		return err
+	}
 	if err := w.raw.Unselect(); err != nil {
 		return err
 	}
@@ -95,6 +99,26 @@ func (w *Writer) Append(ctx context.Context, mailbox string, items []Item) error
 	}
 	_, err := w.raw.WriteString("\r\n")
 	return err
+}
+
+// squeeze lets what follows go compressed where that pays. What is on its way
+// is answered before.
+func (w *Writer) squeeze() error {
+	if !w.raw.Pays() {
+		return nil
+	}
+	if err := w.raw.Flush(); err != nil {
+		return err
+	}
+	w.Settle()
+	for slices.ContainsFunc(w.sent, func(p *pending) bool { return p.answer == nil }) {
+		r, err := w.raw.Next()
+		if err != nil {
+			return err
+		}
+		w.take(r)
+	}
+	return w.raw.Compress()
 }
 
 // head writes the command up to the first message.

@@ -40,6 +40,13 @@ func NewReader(r io.Reader, maxLine int) *Reader {
 // Buffered is how many octets were read from below and not yet given out.
 func (r *Reader) Buffered() int { return r.br.Buffered() }
 
+// Rest takes what was read from below and not given out. The Reader is of no
+// more use then.
+func (r *Reader) Rest() []byte {
+	rest, _ := r.br.Peek(r.br.Buffered()) // it is there
+	return rest
+}
+
 // Wait waits until something is to be read, or nothing will be.
 func (r *Reader) Wait() { _, _ = r.br.Peek(1) } // Next tells an error
 
