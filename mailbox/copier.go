@@ -96,7 +96,7 @@ func (c *Copier) Copy(ctx context.Context, accounts []Account) (Result, error) {
 		result.Account = accounts[i].Name
 		g.Go(func() error {
 			if result.Err = r.spent(ctx); result.Err == nil {
-				(&carrier{run: r, account: &accounts[i], result: result}).carry(ctx, turn)
+				(&carrier{run: r, account: r.over(accounts[i]), result: result}).carry(ctx, turn)
 			}
 			return nil
 		})

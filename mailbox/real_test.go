@@ -30,12 +30,12 @@ type real struct {
 	options        mailbox.Options
 }
 
-func newReal(t *testing.T) *real {
+func newReal(t *testing.T, settings ...string) *real {
 	t.Helper()
 	r := &real{
 		t:      t,
-		source: newDovecot(t, "source", ".", "maildir:~/Maildir"),
-		target: newDovecot(t, "target", "/", "sdbox:~/sdbox"),
+		source: newDovecot(t, "source", ".", "maildir:~/Maildir", settings...),
+		target: newDovecot(t, "target", "/", "sdbox:~/sdbox", settings...),
 		state:  filepath.Join(t.TempDir(), "state.db"),
 	}
 	r.account = mailbox.Account{Name: "anna@example.org", Source: r.source.side("anna"), Target: r.target.side("anna")}

@@ -25,6 +25,8 @@ type run struct {
 	sole      bool       // there is no other account
 
 	mu sync.Mutex // held while Options.Events or the list of refused ones is called
+
+	sources, targets lines
 }
 
 func newRun(c *Copier, o Options) *run {

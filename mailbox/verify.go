@@ -40,7 +40,7 @@ func (c *Copier) Verify(ctx context.Context, accounts []Account, o VerifyOptions
 	var g errgroup.Group
 	g.SetLimit(r.o.Accounts)
 	for i := range accounts {
-		v := &verifier{carrier: carrier{run: r, account: &accounts[i], result: new(AccountResult), verifies: true}, o: o, balance: &b.Accounts[i]}
+		v := &verifier{carrier: carrier{run: r, account: r.over(accounts[i]), result: new(AccountResult), verifies: true}, o: o, balance: &b.Accounts[i]}
 		g.Go(func() error {
 			v.verify(ctx)
 			return nil
