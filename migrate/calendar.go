@@ -141,7 +141,7 @@ func (r *run) policyStep(ctx context.Context, domain string) (*hardening, error)
 	after.Data = slices.Clone(l.set.Data)
 	after.Data[l.at] = zone.TXT(next.String())
 	s.Change = &dnsplan.Change{Zone: l.zone, Stage: dnsplan.Harden, Action: dnsplan.Update, Before: l.set, After: &after,
-		Why: "A month of reports shows every sender aligned."}
+		Why: "A month of reports bears it out."}
 	return &s, nil
 }
 

@@ -34,12 +34,17 @@ func (r *run) harden(ctx context.Context) error {
 			r.say("%s: the next step of the hardening calendar was not measured: %v", domain, err)
 			continue
 		}
+		var left []hardening
 		for _, s := range steps {
-			if err := r.offer(ctx, s, wishes); err != nil {
+			taken, err := r.offer(ctx, s, wishes)
+			if err != nil {
 				asked = append(asked, err)
 			}
+			if !taken {
+				left = append(left, s)
+			}
 		}
-		if err := r.rememberSteps(ctx, domain, steps); err != nil {
+		if err := r.rememberSteps(ctx, domain, left); err != nil {
 			return err
 		}
 		asked = append(asked, r.unmet(ctx, domain, steps, wishes))
@@ -62,9 +67,10 @@ func (r *run) hardenings(ctx context.Context, domain string) ([]hardening, error
 	return steps, nil
 }
 
-// offer puts one step to a person. An error is one that the person has to know
-// of: that a step which was asked for by name is refused, or was not published.
-func (r *run) offer(ctx context.Context, s hardening, wishes []Accept) error {
+// offer puts one step to a person, and reports whether it was taken. An error is
+// one that the person has to know of: that a step which was asked for by name is
+// refused, or was not published.
+func (r *run) offer(ctx context.Context, s hardening, wishes []Accept) (bool, error) {
 	i := slices.IndexFunc(wishes, s.named)
 	judge := r.judge
 	if i >= 0 {
@@ -73,37 +79,37 @@ func (r *run) offer(ctx context.Context, s hardening, wishes []Accept) error {
 	taken, err := judge(ctx, "close", s.Gates)
 	if refusal, ok := errors.AsType[*GateError](err); ok && i < 0 {
 		r.sayAll(s.held(refusal.Refused()))
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if s.Change == nil {
 		r.sayAll(s.yours())
 		if i >= 0 {
-			return &PersonError{What: s.Domain + ": the step is yours", Items: []string{s.Yours}}
+			return false, &PersonError{What: s.Domain + ": the step is yours", Items: []string{s.Yours}}
 		}
-		return nil
+		return false, nil
 	}
 	if r.o.DryRun {
 		r.sayAll(s.shown(taken))
 		r.say("dry run: the step would be put to you")
-		return nil
+		return false, nil
 	}
 	agreed := step.Acceptance{Code: s.Code, Subject: s.subject(), Reason: "the domain's name was typed"}
 	if i >= 0 {
 		agreed.Reason = wishes[i].Reason
 	}
 	if ok, err := r.agree(ctx, s, taken, i >= 0); !ok || err != nil {
-		return err
+		return false, err
 	}
 	agreed.Time, agreed.Evidence = r.o.Clock.Now(), evidenceDigest(s.result())
 	done := step.Step{Command: "close", From: step.Closed, To: step.Closed, Gates: append(s.Gates, s.result()), Accepted: append(taken, agreed)}
 	if _, err := r.through(ctx, done, func() error { return r.putStep(ctx, s) }); err != nil {
-		return err
+		return false, err
 	}
 	r.say("%s: %s published and seen on every authoritative server; %s", s.Domain, s.What, s.Back)
-	return nil
+	return true, nil
 }
 
 // agree asks a person for this step, and for no other. Without one, a step

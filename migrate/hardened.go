@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/mxmove/mxmove/dnsplan"
 	"github.com/mxmove/mxmove/migrate/finding"
@@ -34,6 +35,18 @@ func (r *run) rememberSteps(ctx context.Context, domain string, steps []hardenin
 		return err
 	}
 	return r.remember(ctx, stepsKind, domain, seen)
+}
+
+// lookedForSteps reports whether a close has come to the hardening calendar
+// since a time: nothing of the plan was in its way then.
+func (r *run) lookedForSteps(ctx context.Context, since time.Time) (bool, error) {
+	for _, domain := range r.domains() {
+		seen, ok, err := r.state.Latest(ctx, stepsKind, domain)
+		if err != nil || ok && !seen.At.Before(since) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // tellSteps adds to a status the steps that the last close has found borne out

@@ -25,6 +25,9 @@ func (r *run) tellRefused(ctx context.Context, s *Status, phase step.Phase) erro
 	if last.From != phase || last.To != phase {
 		return nil
 	}
+	if looked, err := r.lookedForSteps(ctx, last.Began); looked || err != nil {
+		return err // a close has looked anew, and it was nothing but a step that was asked for
+	}
 	var open []step.Result
 	for _, g := range last.Gates {
 		told := slices.Contains(s.Yours, Yours{Code: g.Code, Text: g.Text}) // the plan has found it too

@@ -208,7 +208,7 @@ func question(c migrate.Confirmation) string {
 	if c.Step == "" {
 		return fmt.Sprintf("%s changes the DNS of %s. Type the domain's name to go on: ", c.Command, c.Domain)
 	}
-	return fmt.Sprintf("%s may publish %s. Type %s to agree to this step, or nothing to leave it: ", c.Command, c.Step, c.Domain)
+	return fmt.Sprintf("%s may publish %s.\nType %s to agree to this step, or nothing to leave it: ", c.Command, c.Step, c.Domain)
 }
 
 // parseAccept reads --accept CODE[:SUBJECT]=REASON.

@@ -66,12 +66,6 @@ func (r *Raw) WriteString(p string) (int, error) {
 	return n, r.told(err)
 }
 
-// NonSync reports whether a literal of that size may go without waiting.
-func (r *Raw) NonSync(size int64) bool {
-	_, sync := literalHead(r.s.caps, size)
-	return !sync
-}
-
 // Literal announces a literal of that size, as "{n+}" where the server takes
 // it so and as "{n}" else. When sync is true the line has been flushed, and
 // the octets may go only after a continuation request was read.
